@@ -1,0 +1,20 @@
+"""What a schema is written with: entities, their relations, and the fields that are made from them."""
+
+from resolvers.entity import column, entity
+from resolvers.computed import computed
+from resolvers.query import query_type
+from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
+from resolvers.scalars import BigInt
+
+__all__ = [
+    "BigInt",
+    "Connection",
+    "belongs_to",
+    "column",
+    "computed",
+    "entity",
+    "has_many",
+    "has_one",
+    "many_to_many",
+    "query_type",
+]

@@ -1,0 +1,74 @@
+"""Fields that Python computes from columns of their row, one row at a time or a whole level at once."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, get_args, get_origin
+
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
+from strawberry.types.info import Info
+
+from resolvers.annotations import return_annotation
+from resolvers.errors import SchemaError
+from resolvers.loaders import BatchLoader
+
+BatchFunction = Callable[[list[Any], Info], Awaitable[Sequence[Any]]]
+
+
+class Computed(StrawberryField):
+    """A field whose resolver runs per row, with the row's `needs` loaded."""
+
+    needs: tuple[str, ...] = ()
+
+
+class BatchedComputed(Computed):
+    """A field whose function runs once for all rows of a level."""
+
+    function: BatchFunction
+
+    @property
+    def is_basic_field(self) -> bool:
+        return False
+
+    def get_result(self, source: Any, info: Info | None, args: list[Any], kwargs: Any) -> Awaitable[Any]:
+        assert info is not None  # noqa: S101 - Strawberry passes it to every field that is not basic
+
+        async def batch(rows: list[Any]) -> list[Any]:
+            values = await self.function(rows, info)
+            if len(values) != len(rows):
+                raise SchemaError(f"{self.python_name} returned {len(values)} values for {len(rows)} rows.")
+            return list(values)
+
+        loader: BatchLoader = info.context.once(self, lambda: BatchLoader(batch, get_cache_key=id))
+        return loader.load(source)
+
+
+def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """A field computed from the attributes named in `needs`, which are loaded for it.
+
+    Per row: `def display_total(self) -> str`; arguments after `self` become the field's arguments. With
+    `batched`: `async def margin(rows: list[Order], info: Info) -> list[Decimal]`, one value for each row.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if not batched:
+            field = Computed(base_resolver=StrawberryResolver(function), python_name=function.__name__)
+            field.needs = tuple(needs)
+            field.description = inspect.getdoc(function)
+            return field
+        if len(inspect.signature(function).parameters) != 2 or not inspect.iscoroutinefunction(function):
+            raise SchemaError(f"{function.__qualname__} is batched: write it as `async def {function.__name__}(rows, info)`.")
+        returned = return_annotation(function)
+        if get_origin(returned) is not list:
+            raise SchemaError(f"{function.__qualname__} is batched: it returns `list[…]`, one value for each row.")
+        many = BatchedComputed(
+            python_name=function.__name__,
+            type_annotation=StrawberryAnnotation(get_args(returned)[0]),
+            description=inspect.getdoc(function),
+        )
+        many.needs = tuple(needs)
+        many.function = function
+        return many
+
+    return decorate

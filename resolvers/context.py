@@ -1,0 +1,36 @@
+"""What one operation carries with it: the datasources, its loaders, and how large pages may be."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from datasources.registry import Registry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSizes:
+    """Rows a page holds when the client does not say, and at most; groups an aggregate may have at most."""
+
+    default: int = 50
+    maximum: int = 500
+    groups: int = 1000
+
+
+@dataclass(slots=True)
+class Context:
+    """`info.context` of one operation. Nothing in it outlives the operation."""
+
+    sources: Registry
+    page_sizes: PageSizes = field(default_factory=PageSizes)
+    memory: dict[Hashable, Any] = field(default_factory=dict)
+    """Loaders, and what a field has worked out once for all of its parents."""
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returned the first time that `key` was asked for."""
+        try:
+            found: T = self.memory[key]
+        except KeyError:
+            found = self.memory[key] = make()
+        return found

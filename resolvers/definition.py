@@ -1,0 +1,113 @@
+"""What an entity is, as data: its columns, relations and keys. Everything else is made from this."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from datasources.base import EVERYTHING_CAPABLE, Capabilities
+from datasources.lookup import Collection, Column, ColumnType
+from resolvers.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class EntityColumn:
+    """A column under its Python name; `annotation` is its Python type without `| None`."""
+
+    attribute: str
+    column: Column
+    annotation: Any
+    refers_to: Callable[[], "Entity"] | None = None
+    """The entity whose key this column holds, if it is a foreign key."""
+    filterable: bool = True
+    sortable: bool = True
+
+    @property
+    def is_id(self) -> bool:
+        return self.refers_to is not None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """An entity's field that leads to rows of `target`.
+
+    `local` is the column of the owner, `remote` the column of the target, or, with `through`, of the junction.
+    """
+
+    attribute: str
+    owner: Callable[[], "Entity"]
+    target: Callable[[], "Entity"]
+    local: str
+    remote: str | None
+    to_many: bool
+    through: "ThroughEntity | None" = None
+
+    @property
+    def remote_column(self) -> str:
+        return self.remote if self.remote is not None else self.target().key
+
+    @property
+    def same_source(self) -> bool:
+        return self.owner().source == self.target().source
+
+
+@dataclass(frozen=True)
+class ThroughEntity:
+    """The junction of a many-to-many relation: `by` refers to the owner, `to` to the target."""
+
+    entity: Callable[[], "Entity"]
+    by: str
+    to: str
+
+
+@dataclass(eq=False)
+class Entity:
+    """A Strawberry type whose instances are rows of a collection in one datasource."""
+
+    name: str
+    cls: type
+    source: str
+    collection_name: str
+    key: str
+    key_type: ColumnType
+    columns: Mapping[str, EntityColumn]
+    """By Python name. The key is `id`."""
+    relations: Mapping[str, Relation]
+    needs: Mapping[str, tuple[str, ...]]
+    """The columns that each field needs, by GraphQL name; a field that is not in here needs every column."""
+    natural_keys: tuple[str, ...]
+    plural: str
+    capabilities: Capabilities = EVERYTHING_CAPABLE
+    description: str | None = None
+    targets: dict[str, "Entity"] = field(default_factory=dict)
+    """The entities of the schema, by name; filled when the schema's query type is made."""
+
+    @cached_property
+    def collection(self) -> Collection:
+        return Collection(self.collection_name, self.key, tuple({c.column.name: c.column for c in self.all_columns}.values()))
+
+    @property
+    def all_columns(self) -> tuple[EntityColumn, ...]:
+        return tuple(self.columns.values())
+
+    @cached_property
+    def by_column(self) -> Mapping[str, EntityColumn]:
+        return {column.column.name: column for column in self.all_columns}
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(self.by_column)
+
+    def target(self, name: str, attribute: str) -> "Entity":
+        if name not in self.targets:
+            known = ", ".join(sorted(self.targets)) or "none: pass the entities to query_type()"
+            raise SchemaError(
+                f"{self.name}.{attribute} refers to {name!r}, which is not among the entities of the schema ({known})."
+            )
+        return self.targets[name]
+
+
+def entity_of(cls: Any) -> Entity | None:
+    """The definition that `@entity` left on a class, if it did."""
+    found = getattr(cls, "__entity__", None)
+    return found if isinstance(found, Entity) else None

@@ -1,0 +1,42 @@
+"""Global ids: `Customer:42`, the type's name and the row's key.
+
+Where the type is known (`customer(id:)`, filters), the bare key is taken as well.
+"""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from datasources.lookup import ColumnType
+from resolvers.errors import InvalidId
+from resolvers.scalars import INT64
+
+if TYPE_CHECKING:
+    from resolvers.definition import Entity
+
+
+def encode_id(type_name: str, key: Any) -> str:
+    return f"{type_name}:{key}"
+
+
+def decode_id(entity: "Entity", text: str) -> Any:
+    """The key that `text` stands for. Raises InvalidId when it is malformed or another type's."""
+    type_name, separator, bare = text.rpartition(":")
+    if separator and type_name != entity.name:
+        raise InvalidId(f"{text!r} is an id of {type_name}, not of {entity.name}.")
+    key = parse_key(entity.key_type, bare)
+    if key is None:
+        raise InvalidId(f"{text!r} is not an id of {entity.name}: ids look like {encode_id(entity.name, 'key')!r}.")
+    return key
+
+
+def parse_key(key_type: ColumnType, text: str) -> Any:
+    """The native value of a key, or None when `text` cannot be one."""
+    try:
+        if key_type is ColumnType.UUID:
+            return UUID(text)
+        if key_type is ColumnType.STRING:
+            return text or None
+        number = int(text) if text.isascii() and len(text) <= 20 else INT64.stop
+    except ValueError:
+        return None
+    return number if number in INT64 else None
