@@ -1,7 +1,9 @@
 """What a schema is written with: entities, their relations, and the fields that are made from them."""
 
-from resolvers.entity import column, entity
+from datasources.lookup import Function
 from resolvers.computed import computed
+from resolvers.entity import column, entity
+from resolvers.loaders import aggregate_by
 from resolvers.query import query_type
 from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt
@@ -9,6 +11,8 @@ from resolvers.scalars import BigInt
 __all__ = [
     "BigInt",
     "Connection",
+    "Function",
+    "aggregate_by",
     "belongs_to",
     "column",
     "computed",

@@ -1,6 +1,7 @@
 """Reads an entity's annotations, in which other entities may be names that are not imported at run time."""
 
 import builtins
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ class _Names(dict[str, Any]):
 def annotations_of(cls: type) -> dict[str, Any]:
     """The class's own annotations, evaluated as far as they can be, in order."""
     hints = get_type_hints(cls, globalns={}, localns=_Names(cls.__module__), include_extras=True)
-    return {name: hints[name] for name in cls.__dict__.get("__annotations__", {})}
+    return {name: hints[name] for name in inspect.get_annotations(cls)}
 
 
 def return_annotation(function: Any) -> Any:

@@ -48,17 +48,21 @@ def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callab
     """A field computed from the attributes named in `needs`, which are loaded for it.
 
     Per row: `def display_total(self) -> str`; arguments after `self` become the field's arguments. With
-    `batched`: `async def margin(rows: list[Order], info: Info) -> list[Decimal]`, one value for each row.
+    `batched`, a static method: `async def margin(rows: list[Order], info: Info) -> list[Decimal]`, one value for
+    each row.
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:
+    def decorate(declared: Any) -> Any:
+        function: Callable[..., Any] = getattr(declared, "__func__", declared)
         if not batched:
             field = Computed(base_resolver=StrawberryResolver(function), python_name=function.__name__)
             field.needs = tuple(needs)
             field.description = inspect.getdoc(function)
             return field
         if len(inspect.signature(function).parameters) != 2 or not inspect.iscoroutinefunction(function):
-            raise SchemaError(f"{function.__qualname__} is batched: write it as `async def {function.__name__}(rows, info)`.")
+            raise SchemaError(
+                f"{function.__qualname__} is batched: write it as `async def {function.__name__}(rows, info)`."
+            )
         returned = return_annotation(function)
         if get_origin(returned) is not list:
             raise SchemaError(f"{function.__qualname__} is batched: it returns `list[…]`, one value for each row.")

@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import FieldNode, GraphQLResolveInfo
+from graphql import FieldNode
 
 from datasources.filters import Order
 from datasources.lookup import Lookup, Row
-from resolvers.context import PageSizes
+from resolvers.context import PageSizes, ResolveInfo
 from resolvers.cursors import decode_cursor, encode_cursor
 from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, PageSizeExceeded
@@ -56,16 +56,19 @@ def deferred_connection(target: Callable[[], Entity], name: str) -> Any:
     return deferred(f"{name}Connection", lambda: connection_type(target()))
 
 
-def connection_arguments(target: Callable[[], Entity], name: str) -> list[FieldSpec]:
-    """`first after last before filter orderBy`."""
-    return [
+def connection_arguments(entity: Entity) -> list[FieldSpec]:
+    """`first after last before filter orderBy`, the last where the source can order."""
+    order = order_input(entity)
+    specs = [
         FieldSpec("first", optional(int), "How many rows, from the start or after `after`."),
         FieldSpec("after", optional(str), "Only rows after this cursor."),
         FieldSpec("last", optional(int), "How many rows, from the end or before `before`."),
         FieldSpec("before", optional(str), "Only rows before this cursor."),
-        FieldSpec("filter", optional(deferred(f"{name}Filter", lambda: filter_input(target())))),
-        FieldSpec("order_by", optional(list_of(deferred(f"{name}OrderBy", lambda: order_input(target()))))),
+        FieldSpec("filter", optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity)))),
     ]
+    if order is not None:
+        specs.append(FieldSpec("order_by", optional(list_of(order)), "By default in the order of the key."))
+    return specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ class Page:
         bounded = self.lookup.after is not None
         edge = edge_type(self.entity)
         return connection_type(self.entity)(
-            edges=[edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)] if cursors else [],
+            edges=[edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
+            if cursors
+            else [],
             nodes=nodes,
             page_info=PageInfo(
                 has_next_page=bounded if self.backward else more,
@@ -111,7 +116,7 @@ class Page:
 
 def read_page(
     entity: Entity,
-    info: GraphQLResolveInfo,
+    info: ResolveInfo,
     nodes: Iterable[FieldNode],
     arguments: Mapping[str, Any],
     sizes: PageSizes,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from datasources.registry import Registry
+from graphql import GraphQLResolveInfo
 
 T = TypeVar("T")
 
@@ -34,3 +35,6 @@ class Context:
         except KeyError:
             found = self.memory[key] = make()
         return found
+
+
+ResolveInfo = GraphQLResolveInfo[Context]

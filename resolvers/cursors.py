@@ -38,8 +38,7 @@ def decode_cursor(collection: Collection, order: tuple[Order, ...], cursor: str)
         raise InvalidCursor("The cursor belongs to another connection, or to another orderBy than this one.")
     try:
         return tuple(
-            _native(collection.by_name[term.column].type, value)
-            for term, value in zip(order, payload[1:], strict=True)
+            _native(collection.by_name[term.column].type, value) for term, value in zip(order, payload[1:], strict=True)
         )
     except (ValueError, TypeError, InvalidOperation):
         raise InvalidCursor("The cursor's position is malformed: pass one that this connection returned.") from None

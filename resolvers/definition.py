@@ -70,7 +70,7 @@ class Entity:
     collection_name: str
     key: str
     key_type: ColumnType
-    columns: Mapping[str, EntityColumn]
+    columns: dict[str, EntityColumn]
     """By Python name. The key is `id`."""
     relations: Mapping[str, Relation]
     needs: Mapping[str, tuple[str, ...]]
@@ -84,7 +84,9 @@ class Entity:
 
     @cached_property
     def collection(self) -> Collection:
-        return Collection(self.collection_name, self.key, tuple({c.column.name: c.column for c in self.all_columns}.values()))
+        return Collection(
+            self.collection_name, self.key, tuple({c.column.name: c.column for c in self.all_columns}.values())
+        )
 
     @property
     def all_columns(self) -> tuple[EntityColumn, ...]:

@@ -12,11 +12,11 @@ from strawberry.types.field import StrawberryField
 
 from datasources.base import EVERYTHING_CAPABLE, Capabilities
 from datasources.lookup import Column, ColumnType
-from resolvers.annotations import Shape, Target, annotations_of, relation_target, strip_none
+from resolvers.annotations import Shape, annotations_of, relation_target, strip_none
 from resolvers.computed import Computed
 from resolvers.definition import Entity, EntityColumn, Relation, ThroughEntity
 from resolvers.errors import SchemaError
-from resolvers.fields import IdField, relation_fields
+from resolvers.fields import id_field, relation_field
 from resolvers.node import Node
 from resolvers.relations import RelationSpec, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import column_type_of
@@ -51,9 +51,7 @@ def column(
     return ColumnSpec(name, description, filterable, sortable, scale)
 
 
-@dataclass_transform(
-    kw_only_default=True, field_specifiers=(column, belongs_to, has_one, has_many, many_to_many)
-)
+@dataclass_transform(kw_only_default=True, field_specifiers=(column, belongs_to, has_one, has_many, many_to_many))
 def entity(
     collection: str,
     *,
@@ -92,7 +90,6 @@ class _Builder:
         self.capabilities = capabilities
         self.columns: dict[str, EntityColumn] = {}
         self.relations: dict[str, Relation] = {}
-        self.shapes: dict[str, Target] = {}
         self.fields: dict[str, StrawberryField] = {}
         self.definition: Entity | None = None
 
@@ -140,7 +137,9 @@ class _Builder:
         if key_type not in (ColumnType.BIGINT, ColumnType.STRING, ColumnType.UUID):
             raise SchemaError(f"{self.cls.__name__}: the key {self.key!r} must be an int, a str or a UUID.")
         self.columns["id"] = EntityColumn("id", Column(self.key, key_type, False), strawberry.ID, self.itself)
-        self.fields["id"] = IdField("id", self.itself, nullable=False, description="Identifies this object anywhere in the graph.")
+        self.fields["id"] = id_field(
+            "id", self.itself, nullable=False, description="Identifies this object anywhere in the graph."
+        )
         return key_type
 
     def _add_column(self, name: str, annotation: Any, declared: Any) -> None:
@@ -178,30 +177,32 @@ class _Builder:
         def target_entity() -> Entity:
             return self.itself().target(target.name, name)
 
-        local, remote, through = self.key, spec.by, None
+        local, through = self.key, None
+        remote: str | None = spec.by
         if spec.kind == "belongs_to":
             local, remote = spec.by, None
-            self._add_reference(spec.by, target_entity, nullable=target.nullable, description=f"The id of `{camel(name)}`.")
+            self._add_reference(
+                spec.by, target_entity, nullable=target.nullable, description=f"The id of `{camel(name)}`."
+            )
         if spec.kind == "many_to_many":
             junction = spec.through or ""
             through = ThroughEntity(lambda: self.itself().target(junction, name), spec.by, spec.to or "")
             remote = None
         self.relations[name] = Relation(name, self.itself, target_entity, local, remote, to_many, through)
-        self.shapes[name] = target
-        self.fields.update(relation_fields(self.relations[name], target, spec.description))
+        self.fields[name] = relation_field(self.relations[name], target, spec.description)
 
     def _add_reference(self, name: str, target: Callable[[], Entity], *, nullable: bool, description: str) -> None:
         if name in self.columns:
             return
         self.columns[name] = EntityColumn(name, Column(name, ColumnType.BIGINT, nullable), strawberry.ID, target)
-        self.fields[name] = IdField(name, target, nullable=nullable, description=description)
+        self.fields[name] = id_field(name, target, nullable=nullable, description=description)
 
     def _needs(self) -> dict[str, tuple[str, ...]]:
-        needs = {camel(name): (column.column.name,) for name, column in self.columns.items()}
-        for name, field in self.fields.items():
-            relation = self.relations.get(name.removesuffix("_aggregate"))
-            if relation is not None:
-                needs[camel(name)] = (relation.local,)
+        needs: dict[str, tuple[str, ...]] = {
+            camel(name): (column.column.name,) for name, column in self.columns.items()
+        }
+        for name, relation in self.relations.items():
+            needs[camel(name)] = needs[camel(f"{name}_aggregate")] = (relation.local,)
         for name, field in vars(self.cls).items():
             if isinstance(field, Computed):
                 needs[field.graphql_name or camel(name)] = tuple(self._column_name(name, need) for need in field.needs)

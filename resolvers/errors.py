@@ -1,12 +1,12 @@
 """What a client can get wrong beyond what validation finds, and what an author of a schema can.
 
-    GatewayError
-    ├── BadUserInput            an argument makes no sense
-    │   ├── InvalidId           not an id, or the id of another type
-    │   ├── InvalidCursor       not a cursor, or the cursor of another order
-    │   ├── PageSizeExceeded    first or last is above the maximum
-    │   └── TooManyGroups       an aggregate has more groups than may be returned
-    └── SchemaError             the schema's own text is wrong: raised at start
+GatewayError
+├── BadUserInput            an argument makes no sense
+│   ├── InvalidId           not an id, or the id of another type
+│   ├── InvalidCursor       not a cursor, or the cursor of another order
+│   ├── PageSizeExceeded    first or last is above the maximum
+│   └── TooManyGroups       an aggregate has more groups than may be returned
+└── SchemaError             the schema's own text is wrong: raised at start
 """
 
 from datasources.errors import GatewayError

@@ -46,7 +46,7 @@ DESCRIPTIONS = {
 
 def operators_for(column: EntityColumn) -> tuple[Operator, ...]:
     """The operators that make sense for a column's type."""
-    if column.is_id or column.column.type is ColumnType.UUID or _is_enum(column.annotation):
+    if column.is_id or column.column.type is ColumnType.UUID or is_enum(column.annotation):
         return EQUALITY + NULL
     if column.column.type is ColumnType.BOOLEAN:
         return (Operator.EQ, Operator.NE, *NULL)
@@ -57,7 +57,7 @@ def operators_for(column: EntityColumn) -> tuple[Operator, ...]:
     return EQUALITY + RANGE + NULL
 
 
-def _is_enum(annotation: Any) -> bool:
+def is_enum(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Enum)
 
 
@@ -100,14 +100,14 @@ def filter_input(entity: Entity) -> type:
     capable = entity.capabilities
     itself = deferred(f"{entity.name}Filter", lambda: filter_input(entity))
     specs = [
-        FieldSpec(
-            name, optional(comparison_input(column, capable.operators)), graphql_name=camel(name)
-        )
+        FieldSpec(name, optional(comparison_input(column, capable.operators)), graphql_name=camel(name))
         for name, column in entity.columns.items()
         if column.filterable
     ]
-    for relation in filterable_relations(entity):
-        specs.append(FieldSpec(relation.attribute, optional(_relation_filter(relation)), graphql_name=camel(relation.attribute)))
+    specs.extend(
+        FieldSpec(relation.attribute, optional(_relation_filter(relation)), graphql_name=camel(relation.attribute))
+        for relation in filterable_relations(entity)
+    )
     specs.append(FieldSpec("and_", optional(list_of(itself)), "All of these hold.", "and"))
     if capable.combine:
         specs.append(FieldSpec("or_", optional(list_of(itself)), "At least one of these holds.", "or"))

@@ -18,14 +18,22 @@ def encode_id(type_name: str, key: Any) -> str:
     return f"{type_name}:{key}"
 
 
+def split_id(text: str) -> tuple[str, str]:
+    """The type's name, empty when there is none, and the key."""
+    type_name, colon, key = text.partition(":")
+    return (type_name, key) if colon else ("", text)
+
+
 def decode_id(entity: "Entity", text: str) -> Any:
     """The key that `text` stands for. Raises InvalidId when it is malformed or another type's."""
-    type_name, separator, bare = text.rpartition(":")
-    if separator and type_name != entity.name:
-        raise InvalidId(f"{text!r} is an id of {type_name}, not of {entity.name}.")
+    type_name, bare = split_id(text)
+    if type_name and type_name != entity.name:
+        raise InvalidId(f"{text[:80]!r} is an id of {type_name[:40]}, not of {entity.name}.")
     key = parse_key(entity.key_type, bare)
     if key is None:
-        raise InvalidId(f"{text!r} is not an id of {entity.name}: ids look like {encode_id(entity.name, 'key')!r}.")
+        raise InvalidId(
+            f"{text[:80]!r} is not an id of {entity.name}: ids look like {encode_id(entity.name, 'key')!r}."
+        )
     return key
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any
 
 import strawberry
 

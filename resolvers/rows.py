@@ -16,7 +16,7 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
     An instance has the native value of each column as an attribute: `order.id` is the key, not the global id.
     """
     attributes = [
-        (columns.index(column.column.name) + skip, attribute, _decoder(column))
+        (columns.index(column.column.name) + skip, attribute, decoder(column))
         for attribute, column in entity.columns.items()
         if column.column.name in columns
     ]
@@ -26,7 +26,7 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
     def instances(rows: Iterable[Row]) -> list[Any]:
         made = []
         for row in rows:
-            instance = new(cls)
+            instance: Any = new(cls)
             values = instance.__dict__
             for index, attribute, decode in attributes:
                 values[attribute] = row[index] if decode is None else decode(row[index])
@@ -36,7 +36,7 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
     return instances
 
 
-def _decoder(column: EntityColumn) -> Callable[[Any], Any] | None:
+def decoder(column: EntityColumn) -> Callable[[Any], Any] | None:
     if not (isinstance(column.annotation, type) and issubclass(column.annotation, Enum)):
         return None
     members = {member.value: member for member in column.annotation}

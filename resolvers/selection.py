@@ -9,7 +9,6 @@ from graphql import (
     GraphQLAbstractType,
     GraphQLIncludeDirective,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSkipDirective,
     InlineFragmentNode,
     SelectionSetNode,
@@ -17,13 +16,14 @@ from graphql import (
     is_abstract_type,
 )
 
+from resolvers.context import ResolveInfo
 from resolvers.definition import Entity
 
 Selections = Mapping[str, list[FieldNode]]
 """The selected fields by name; one that is selected twice, under aliases, has two nodes."""
 
 
-def selections(info: GraphQLResolveInfo, nodes: Iterable[FieldNode], type_name: str) -> Selections:
+def selections(info: ResolveInfo, nodes: Iterable[FieldNode], type_name: str) -> Selections:
     """The fields that `nodes` select of the object type `type_name`."""
     found: dict[str, list[FieldNode]] = {}
     for node in nodes:
@@ -34,7 +34,7 @@ def selections(info: GraphQLResolveInfo, nodes: Iterable[FieldNode], type_name: 
     return found
 
 
-def _fields(info: GraphQLResolveInfo, selection_set: SelectionSetNode, type_name: str) -> Iterator[FieldNode]:
+def _fields(info: ResolveInfo, selection_set: SelectionSetNode, type_name: str) -> Iterator[FieldNode]:
     for node in selection_set.selections:
         if not _included(info, node):
             continue
@@ -49,7 +49,7 @@ def _fields(info: GraphQLResolveInfo, selection_set: SelectionSetNode, type_name
                 yield from _fields(info, fragment.selection_set, type_name)
 
 
-def _included(info: GraphQLResolveInfo, node: Any) -> bool:
+def _included(info: ResolveInfo, node: Any) -> bool:
     if not node.directives:
         return True
     skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
@@ -59,7 +59,7 @@ def _included(info: GraphQLResolveInfo, node: Any) -> bool:
     return include is None or include["if"] is not False
 
 
-def _applies(info: GraphQLResolveInfo, condition: str, type_name: str) -> bool:
+def _applies(info: ResolveInfo, condition: str, type_name: str) -> bool:
     if condition == type_name:
         return True
     abstract, concrete = info.schema.get_type(condition), info.schema.get_type(type_name)

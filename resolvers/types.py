@@ -65,7 +65,8 @@ class FieldSpec:
         )
 
 
-def _new_class(name: str, fields: Sequence[StrawberryField]) -> type:
+def new_class(name: str, fields: Sequence[StrawberryField]) -> type:
+    """A class with these fields, for `strawberry.type` or `strawberry.input`."""
     namespace: dict[str, Any] = {field.python_name: field for field in fields}
     namespace["__annotations__"] = {field.python_name: field.type for field in fields}
     return types.new_class(name, (), {}, lambda ns: ns.update(namespace))
@@ -74,13 +75,13 @@ def _new_class(name: str, fields: Sequence[StrawberryField]) -> type:
 def object_type(name: str, fields: Sequence[FieldSpec | StrawberryField], description: str) -> type:
     """An output type whose instances are made with keyword arguments; absent ones are None."""
     made = [spec.as_field(default=None) if isinstance(spec, FieldSpec) else spec for spec in fields]
-    return strawberry.type(_new_class(name, made), name=name, description=description)
+    return strawberry.type(new_class(name, made), name=name, description=description)
 
 
 def input_type(name: str, fields: Sequence[FieldSpec], description: str, *, one_of: bool = False) -> type:
     """An input type whose value reaches resolvers as the mapping that graphql-core coerced."""
     cls = strawberry.input(
-        _new_class(name, [spec.as_field() for spec in fields]), name=name, description=description, one_of=one_of
+        new_class(name, [spec.as_field() for spec in fields]), name=name, description=description, one_of=one_of
     )
     cls.__strawberry_definition__.from_input = _as_mapping  # type: ignore[attr-defined]
     return cls
@@ -96,3 +97,7 @@ def camel(name: str) -> str:
 
 def upper_first(name: str) -> str:
     return name[:1].upper() + name[1:]
+
+
+def lower_first(name: str) -> str:
+    return name[:1].lower() + name[1:]

@@ -1,0 +1,262 @@
+"""Aggregate types of entities, and how what a client selects of them becomes aggregate lookups."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, cast
+
+import strawberry
+from graphql import FieldNode
+
+from datasources.filters import EVERYTHING, And, Filter
+from datasources.lookup import Aggregate, AggregateLookup, ColumnType, Function, Row
+from resolvers.context import PageSizes, ResolveInfo
+from resolvers.definition import Entity, EntityColumn
+from resolvers.errors import BadUserInput, TooManyGroups
+from resolvers.filters import filter_input, is_enum, to_comparisons, to_filter, value_comparison_input
+from resolvers.ids import encode_id
+from resolvers.rows import decoder
+from resolvers.scalars import PYTHON_TYPES
+from resolvers.selection import Selections, selections
+from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, object_type, optional, upper_first
+
+NUMBERS = {ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DECIMAL}
+ORDERED = NUMBERS | {ColumnType.STRING, ColumnType.DATE, ColumnType.DATETIME}
+INTEGERS = {ColumnType.INTEGER, ColumnType.BIGINT}
+FUNCTIONS = (Function.SUM, Function.AVG, Function.MIN, Function.MAX)
+
+Aggregates = tuple[Aggregate, ...]
+Run = Callable[[AggregateLookup], Awaitable[Sequence[Row]]]
+
+
+@cache
+def columns_of(entity: Entity, function: Function) -> Mapping[str, EntityColumn]:
+    """The columns that `function` makes sense of, by GraphQL name."""
+    types = ORDERED if function in (Function.MIN, Function.MAX) else NUMBERS
+    return {
+        camel(name): column
+        for name, column in entity.columns.items()
+        if column.column.type in types and not column.is_id and not is_enum(column.annotation)
+    }
+
+
+def result_type(function: Function, column_type: ColumnType) -> ColumnType:
+    if function is Function.AVG:
+        return ColumnType.FLOAT
+    if function is Function.SUM and column_type in INTEGERS:
+        return ColumnType.BIGINT
+    return column_type
+
+
+@cache
+def _function_type(entity: Entity, function: Function) -> type | None:
+    specs = [
+        FieldSpec(column.attribute, optional(PYTHON_TYPES[result_type(function, column.column.type)]))
+        for column in columns_of(entity, function).values()
+    ]
+    name = f"{entity.name}{upper_first(function)}"
+    return object_type(name, specs, f"The {function} of each column; null over no row.") if specs else None
+
+
+def _function_specs(entity: Entity) -> list[FieldSpec]:
+    specs = [FieldSpec("count", int, "How many rows.")]
+    for function in FUNCTIONS:
+        made = _function_type(entity, function)
+        if made is not None:
+            specs.append(FieldSpec(str(function), optional(made)))
+    return specs
+
+
+@cache
+def groupable(entity: Entity) -> Mapping[str, EntityColumn]:
+    """The columns that rows can be grouped by, by attribute."""
+    return {
+        name: column
+        for name, column in entity.columns.items()
+        if name != "id" and column.column.type is not ColumnType.JSON
+    }
+
+
+@cache
+def _group_by_enum(entity: Entity) -> Any:
+    members = {name.upper(): name for name in groupable(entity)}
+    made = Enum(f"{entity.name}GroupBy", members)  # type: ignore[misc]  # an enum of the entity's own columns
+    return strawberry.enum(cast("type[Enum]", made), description=f"What {entity.plural} can be grouped by.")
+
+
+@cache
+def _group_type(entity: Entity) -> type:
+    keys = object_type(
+        f"{entity.name}GroupKeys",
+        [
+            FieldSpec(name, optional(strawberry.ID if column.is_id else column.annotation))
+            for name, column in groupable(entity).items()
+        ],
+        "What the rows of a group have in common; null where rows are not grouped by it, or have null.",
+    )
+    return object_type(
+        f"{entity.name}Group",
+        [FieldSpec("keys", keys), *_function_specs(entity)],
+        f"Figures over {entity.plural} that share the same keys.",
+    )
+
+
+@cache
+def aggregate_type(entity: Entity) -> type:
+    groups = FieldSpec("groups", list_of(_group_type(entity)), "The same for each group, in the order of `groupBy`.")
+    return object_type(f"{entity.name}Aggregate", [*_function_specs(entity), groups], f"Figures over {entity.plural}.")
+
+
+@cache
+def _having_input(entity: Entity) -> type:
+    specs = [FieldSpec("count", optional(value_comparison_input(ColumnType.INTEGER)))]
+    for function in FUNCTIONS:
+        columns = [
+            FieldSpec(
+                column.attribute,
+                optional(value_comparison_input(result_type(function, column.column.type))),
+            )
+            for column in columns_of(entity, function).values()
+        ]
+        if columns:
+            name = f"{entity.name}{upper_first(function)}Having"
+            inner = input_type(name, columns, f"Conditions on the {function} of columns; all must hold.")
+            specs.append(FieldSpec(str(function), optional(inner)))
+    return input_type(f"{entity.name}Having", specs, "Which groups; all conditions must hold.")
+
+
+def aggregate_arguments(entity: Entity) -> list[FieldSpec]:
+    """`filter groupBy having`."""
+    return [
+        FieldSpec("filter", optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity)))),
+        FieldSpec("group_by", optional(list_of(_group_by_enum(entity))), "What the rows of a group have in common."),
+        FieldSpec("having", optional(_having_input(entity)), "Only the groups whose figures satisfy this."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateRead:
+    """An aggregate field's arguments and selection, worked out once for all of its parents."""
+
+    entity: Entity
+    totals: AggregateLookup | None
+    groups: AggregateLookup | None
+    group_by: tuple[EntityColumn, ...]
+    maximum: int
+
+    async def run(self, run: Run) -> Any:
+        """The field's value; `run` does a lookup and returns its rows without their key."""
+
+        async def rows(lookup: AggregateLookup | None) -> Sequence[Row]:
+            return () if lookup is None else await run(lookup)
+
+        totals, groups = await asyncio.gather(rows(self.totals), rows(self.groups))
+        return self.value(totals, groups)
+
+    def value(self, totals: Sequence[Row], groups: Sequence[Row]) -> Any:
+        if len(groups) > self.maximum:
+            raise TooManyGroups(
+                f"There are more than {self.maximum} groups; narrow them down with filter or having, or group by less."
+            )
+        figures = self._figures(totals[0] if totals else None, self.totals, 0)
+        return aggregate_type(self.entity)(**figures, groups=[self._group(row) for row in groups])
+
+    def _group(self, row: Row) -> Any:
+        made = _group_type(self.entity)
+        keys_type = _annotation(made, "keys")
+        keys = {column.attribute: _group_key(column, value) for column, value in zip(self.group_by, row, strict=False)}
+        return made(keys=keys_type(**keys), **self._figures(row, self.groups, len(self.group_by)))
+
+    def _figures(self, row: Row | None, lookup: AggregateLookup | None, skip: int) -> dict[str, Any]:
+        by_function: dict[Function, dict[str, Any]] = {function: {} for function in FUNCTIONS}
+        figures: dict[str, Any] = {"count": 0}
+        for position, aggregate in enumerate(lookup.aggregates if lookup else (), skip):
+            value = None if row is None else row[position]
+            if aggregate.column is None:
+                figures["count"] = value or 0
+            else:
+                by_function[aggregate.function][self.entity.by_column[aggregate.column].attribute] = value
+        for function, values in by_function.items():
+            made = _function_type(self.entity, function)
+            if made is not None:
+                figures[str(function)] = made(**values)
+        return figures
+
+
+def _annotation(made: type, name: str) -> Any:
+    fields = made.__strawberry_definition__.fields  # type: ignore[attr-defined]
+    return next(field.type for field in fields if field.python_name == name)
+
+
+def _group_key(column: EntityColumn, value: Any) -> Any:
+    if value is None:
+        return None
+    if column.refers_to is not None:
+        return encode_id(column.refers_to().name, value)
+    decode = decoder(column)
+    return value if decode is None else decode(value)
+
+
+def read_aggregate(
+    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], sizes: PageSizes
+) -> AggregateRead:
+    """Works out an aggregate field's lookups. Raises BadUserInput for arguments that make no sense."""
+    selected = selections(info, nodes, f"{entity.name}Aggregate")
+    filter = to_filter(entity, arguments.get("filter"))
+    group_by = _group_columns(entity, arguments.get("group_by") or ())
+    having, compared = _having(entity, arguments.get("having"))
+    if "groups" in selected and not group_by:
+        raise BadUserInput("groups needs groupBy: say what the rows of a group have in common.")
+    if compared and not group_by:
+        raise BadUserInput("having needs groupBy: it chooses among groups.")
+
+    totals = groups = None
+    wanted = _selected_aggregates(entity, info, selected)
+    if wanted:
+        totals = AggregateLookup(entity.collection, wanted, filter=filter)
+    if "groups" in selected:
+        of_groups = _selected_aggregates(entity, info, selections(info, selected["groups"], f"{entity.name}Group"))
+        groups = AggregateLookup(
+            entity.collection,
+            tuple(dict.fromkeys((*of_groups, *compared))) or (Aggregate(Function.COUNT),),
+            group_by=tuple(column.column.name for column in group_by),
+            filter=filter,
+            having=having,
+            limit=sizes.groups + 1,
+        )
+    return AggregateRead(entity, totals, groups, group_by, sizes.groups)
+
+
+def _group_columns(entity: Entity, terms: Sequence[Any]) -> tuple[EntityColumn, ...]:
+    names = dict.fromkeys(term.value if isinstance(term, Enum) else term for term in terms)
+    return tuple(groupable(entity)[name] for name in names)
+
+
+def _selected_aggregates(entity: Entity, info: ResolveInfo, selected: Selections) -> Aggregates:
+    found = [Aggregate(Function.COUNT)] if "count" in selected else []
+    for function in FUNCTIONS:
+        names = selections(info, selected.get(function, ()), f"{entity.name}{upper_first(function)}")
+        columns = columns_of(entity, function)
+        found.extend(Aggregate(function, columns[name].column.name) for name in names if name in columns)
+    return tuple(found)
+
+
+def _having(entity: Entity, value: Mapping[str, Any] | None) -> tuple[Filter, Aggregates]:
+    """The condition on groups, and the aggregates that it compares."""
+    filters: list[Filter] = []
+    compared: list[Aggregate] = []
+    for name, conditions in (value or {}).items():
+        if conditions is None:
+            continue
+        function = Function(name)
+        of_columns = {None: conditions} if function is Function.COUNT else conditions
+        for column, comparison in of_columns.items():
+            if comparison is None:
+                continue
+            aggregate = Aggregate(function, column and columns_of(entity, function)[column].column.name)
+            where = f"{entity.name}Having.{name}" + (f".{column}" if column else "")
+            filters.append(to_comparisons(aggregate.name, where, comparison))
+            compared.append(aggregate)
+    return (And(tuple(filters)) if filters else EVERYTHING), tuple(compared)

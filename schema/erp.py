@@ -1,0 +1,139 @@
+"""Products, orders, invoices and the people who handle them: the ERP database."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.types import Info
+
+from resolvers import (
+    BigInt,
+    Connection,
+    Function,
+    aggregate_by,
+    belongs_to,
+    column,
+    computed,
+    entity,
+    has_many,
+    has_one,
+)
+
+if TYPE_CHECKING:
+    from schema.crm import Customer
+    from schema.scm import Shipment, StockLevel, Supplier
+
+
+@strawberry.enum
+class OrderStatus(Enum):
+    """Where an order stands."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+
+
+@entity("erp.employees")
+class Employee:
+    """Someone who works here."""
+
+    id: int
+    name: str
+    email: str
+    title: str
+    hired_on: date
+
+    manager: "Employee | None" = belongs_to(by="manager_id")
+    reports: Connection["Employee"] = has_many(by="manager_id")
+    customers: Connection["Customer"] = has_many(by="account_manager_id")
+
+
+@entity("erp.products", natural_keys=["sku"])
+class Product:
+    """A part that is sold."""
+
+    id: int
+    sku: str
+    name: str
+    category: str
+    unit_price: Decimal = column(scale=2, description="In EUR, without tax.")
+    weight_kg: float | None
+    discontinued: bool
+    attributes: JSON | None = column(description="Measures and materials; which ones depends on the category.")
+    created_at: datetime
+
+    supplier: "Supplier | None" = belongs_to(by="supplier_id")
+    order_lines: Connection["OrderLine"] = has_many(by="product_id")
+    stock_levels: Connection["StockLevel"] = has_many(by="product_id")
+
+    @computed(needs=("id",), batched=True)
+    @staticmethod
+    async def units_sold(rows: "list[Product]", info: Info) -> list[BigInt]:
+        """How many have been ordered, ever."""
+        sold = await aggregate_by(
+            info, OrderLine, Function.SUM, "quantity", by="product_id", keys=[row.id for row in rows]
+        )
+        return [BigInt(sold.get(row.id, 0)) for row in rows]
+
+
+@entity("erp.orders", natural_keys=["number"])
+class Order:
+    """A customer's purchase."""
+
+    id: int
+    number: str
+    status: OrderStatus
+    placed_at: datetime
+    currency: str = column(description="ISO 4217 code of three letters.")
+    total: Decimal = column(scale=2, description="The sum of the lines.")
+    updated_at: datetime
+    version: int = column(description="Grows by one with every write.")
+
+    customer: "Customer | None" = belongs_to(by="customer_id")
+    lines: Connection["OrderLine"] = has_many(by="order_id")
+    invoice: "Invoice | None" = has_one(by="order_id")
+    shipments: Connection["Shipment"] = has_many(by="order_id")
+
+    @computed(needs=("total", "currency"))
+    def display_total(self) -> str:
+        """The total as people write it: `EUR 1,234.50`."""
+        return f"{self.currency} {self.total:,.2f}"
+
+
+@entity("erp.order_lines")
+class OrderLine:
+    """How much of one product an order is for."""
+
+    id: int
+    position: int
+    quantity: int
+    unit_price: Decimal = column(scale=2)
+    discount: Decimal = column(scale=2, description="The part that is taken off: 0.10 is ten percent.")
+
+    order: Order | None = belongs_to(by="order_id")
+    product: Product | None = belongs_to(by="product_id")
+
+    @computed(needs=("quantity", "unit_price", "discount"))
+    def amount(self) -> Decimal:
+        """What the line costs, in the order's currency."""
+        return (self.quantity * self.unit_price * (1 - self.discount)).quantize(Decimal("0.01"))
+
+
+@entity("erp.invoices", natural_keys=["number"])
+class Invoice:
+    """What an order is billed with."""
+
+    id: int
+    number: str
+    issued_on: date
+    due_on: date
+    paid_at: datetime | None
+    amount: Decimal = column(scale=2)
+    ledger_entry: BigInt = column(description="The booking in the general ledger.")
+
+    order: Order | None = belongs_to(by="order_id")
