@@ -1,6 +1,6 @@
 """The contract of a datasource. `tests/datasources/contract.py` holds the tests that every one of them passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from datasources.filters import Operator
@@ -23,6 +23,12 @@ class Capabilities:
     aggregates: bool = True
     through: bool = True
     """Many-to-many lookups through a junction."""
+
+    def beyond(self, other: "Capabilities") -> list[str]:
+        """What is asked for here and missing in `other`, by name."""
+        lacking = [f"the operator {operator}" for operator in sorted(self.operators - other.operators)]
+        switches = [field.name for field in fields(self) if field.name != "operators"]
+        return lacking + [name for name in switches if getattr(self, name) and not getattr(other, name)]
 
 
 EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator))

@@ -4,8 +4,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from datasources.registry import Registry
 from graphql import GraphQLResolveInfo
+
+from datasources.registry import Registry
 
 T = TypeVar("T")
 

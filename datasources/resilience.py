@@ -1,0 +1,175 @@
+"""What every source needs: a deadline, bounded concurrency, retries of reads, and a circuit breaker."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import stamina
+from stamina.instrumentation import set_on_retry_hooks
+
+from datasources.base import Capabilities, Datasource
+from datasources.errors import DatasourceError, SourceMisbehaved, SourceTimeout, SourceUnavailable
+from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+
+set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Resilience:
+    """How a source is treated; times in seconds."""
+
+    deadline: float = 10.0
+    """For a lookup in all, with its waiting and its retries."""
+    concurrency: int = 50
+    """Lookups at once."""
+    waiting: int = 1000
+    """Lookups that wait for their turn; one more is refused."""
+    attempts: int = 3
+    """Of a lookup that finds the source unavailable."""
+    backoff: float = 0.1
+    """Before the first retry, and as much jitter; doubled for each further retry."""
+    breaker_failures: int = 5
+    """Failures in a row after which the source is left alone."""
+    breaker_seconds: float = 5.0
+    """How long it is left alone, before one lookup may try."""
+
+
+def resilient(
+    source: Datasource, policy: Resilience | None = None, clock: Callable[[], float] = time.monotonic
+) -> Datasource:
+    """`source` with a deadline, bounded concurrency, retries and a circuit breaker."""
+    return _Resilient(source, policy or Resilience(), clock)
+
+
+class Breaker:
+    """Opens after so many failures in a row; after a while lets one call probe, whose success closes it."""
+
+    def __init__(self, failures: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._limit = failures
+        self._seconds = seconds
+        self._clock = clock
+        self._failures = 0
+        self._open_until = 0.0
+        self._probing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are refused now."""
+        return self._failures >= self._limit and (self._probing or self._clock() < self._open_until)
+
+    async def watch(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Runs a call, which must not be refused, and learns from how it ends. A cancelled call teaches nothing."""
+        probe = self._failures >= self._limit
+        self._probing = self._probing or probe
+        try:
+            answer = await ask()
+        except (SourceUnavailable, SourceTimeout, SourceMisbehaved):
+            self._failures += 1
+            self._open_until = self._clock() + self._seconds
+            raise
+        except DatasourceError:
+            self._failures = 0
+            raise
+        else:
+            self._failures = 0
+            return answer
+        finally:
+            if probe:
+                self._probing = False
+
+
+class _Resilient:
+    def __init__(self, source: Datasource, policy: Resilience, clock: Callable[[], float]) -> None:
+        self._source = source
+        self._policy = policy
+        self._breaker = Breaker(policy.breaker_failures, policy.breaker_seconds, clock)
+        self._slots = asyncio.Semaphore(policy.concurrency)
+        self._waiting = 0
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._source.capabilities
+
+    async def open(self) -> None:
+        await self._source.open()
+
+    async def close(self) -> None:
+        await self._source.close()
+
+    async def check(self) -> None:
+        """Asks the source itself, also while the breaker is open, and leaves the breaker as it is."""
+        await self._before_deadline(self._source.check)
+
+    async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
+        return await self._before_deadline(lambda: self._source.describe(collection))
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        return await self._guarded(lambda: self._source.lookup(lookup))
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        return await self._guarded(lambda: self._source.aggregate(lookup))
+
+    async def _guarded(self, ask: Callable[[], Awaitable[T]]) -> T:
+        self._refuse_when_open()
+        until = asyncio.get_running_loop().time() + self._policy.deadline
+        await self._take_slot(until)
+        try:
+            self._refuse_when_open()  # it may have opened in the meantime
+            return await self._breaker.watch(lambda: self._before(until, lambda: self._retried(ask)))
+        finally:
+            self._slots.release()
+
+    def _refuse_when_open(self) -> None:
+        if self._breaker.is_open:
+            raise SourceUnavailable(self.name, "failed repeatedly and is left alone for a moment")
+
+    async def _take_slot(self, until: float) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        if self._waiting >= self._policy.waiting:
+            raise SourceUnavailable(self.name, "is overloaded")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(until):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise SourceUnavailable(self.name, "is overloaded") from None
+        finally:
+            self._waiting -= 1
+
+    async def _before_deadline(self, ask: Callable[[], Awaitable[T]]) -> T:
+        return await self._before(asyncio.get_running_loop().time() + self._policy.deadline, ask)
+
+    async def _before(self, until: float, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout_at(until):
+                return await ask()
+        except TimeoutError as error:
+            raise SourceTimeout(self.name, f"did not answer within {self._policy.deadline:g} s") from error
+
+    async def _retried(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await ask()
+        except SourceUnavailable as error:
+            if self._policy.attempts == 1:
+                raise
+            first = error
+        backoff = self._policy.backoff
+        attempts = stamina.retry_context(
+            SourceUnavailable, self._policy.attempts, timeout=None, wait_initial=backoff, wait_jitter=backoff
+        )
+        async for attempt in attempts:
+            with attempt:
+                if attempt.num == 1:
+                    raise first  # tried above, so that only failures pay for stamina's machinery
+                return await ask()
+        raise first

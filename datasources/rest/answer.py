@@ -1,0 +1,60 @@
+"""Reads an answer of the REST convention: `{"items": [...], "next": position or null, "counts": {...}}`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasources.lookup import ColumnType, Row
+from datasources.rest.query import Query
+from datasources.rest.values import to_native
+
+
+class Nonsense(Exception):
+    """The answer does not keep to the convention; the message, to be read after "answered …", says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page."""
+
+    items: Sequence[Any]
+    next: tuple[Any, ...] | None
+    counts: Mapping[str, int]
+
+
+def read_answer(content: Any, query: Query) -> Answer:
+    """Raises Nonsense for what cannot be the answer to `query`."""
+    if not isinstance(content, dict) or not {"items", "next"} <= content.keys():
+        raise Nonsense("with something that is no page of items")
+    items, position, counts = content["items"], content["next"], content.get("counts")
+    if not isinstance(items, list):
+        raise Nonsense("with items that are no list")
+    if len(items) > query.most:
+        raise Nonsense(f"with more than the {query.most} items that were asked for")
+    if position is not None and (not isinstance(position, list) or not items or tuple(position) == query.after):
+        raise Nonsense("with a next page that leads nowhere")
+    return Answer(items, None if position is None else tuple(position), _counts(counts) if query.count else {})
+
+
+def _counts(counts: Any) -> Mapping[str, int]:
+    if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
+        raise Nonsense("without the counts that were asked for")
+    return counts
+
+
+def to_rows(items: Sequence[Any], columns: Sequence[tuple[str, ColumnType]]) -> list[Row]:
+    """The items as rows of native values. Raises Nonsense for a missing column or a value of another type."""
+    if not columns:
+        return [()] * len(items)
+    return list(zip(*(_column(items, name, column_type) for name, column_type in columns), strict=True))
+
+
+def _column(items: Sequence[Any], name: str, column_type: ColumnType) -> Sequence[Any]:
+    try:
+        return to_native(column_type, [item[name] for item in items])
+    except KeyError:
+        raise Nonsense(f"with an item that lacks {name!r}") from None
+    except TypeError:
+        raise Nonsense("with an item that is no object") from None
+    except ValueError as error:
+        raise Nonsense(f"with a value of {name!r} that is no {column_type}") from error
