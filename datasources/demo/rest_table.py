@@ -39,7 +39,7 @@ class Condition:
     def holds(self, row: Row) -> bool:
         found = row[self.column]
         if self.operator == "null":
-            return (found is None) == self.value
+            return bool(self.value) is (found is None)
         if self.operator == "ne":
             return bool(found != self.value)
         if found is None:
