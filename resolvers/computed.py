@@ -11,7 +11,7 @@ from strawberry.types.info import Info
 
 from resolvers.annotations import return_annotation
 from resolvers.errors import SchemaError
-from resolvers.loaders import BatchLoader
+from resolvers.loaders import BatchLoader, batch_loader
 
 BatchFunction = Callable[[list[Any], Info], Awaitable[Sequence[Any]]]
 
@@ -40,7 +40,7 @@ class BatchedComputed(Computed):
                 raise SchemaError(f"{self.python_name} returned {len(values)} values for {len(rows)} rows.")
             return list(values)
 
-        loader: BatchLoader = info.context.once(self, lambda: BatchLoader(batch, get_cache_key=id))
+        loader: BatchLoader = info.context.once(self, lambda: batch_loader(info.context, batch, id))
         return loader.load(source)
 
 

@@ -1,5 +1,6 @@
 """What one operation carries with it: the datasources, its loaders, and how large pages may be."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -28,6 +29,13 @@ class Context:
     page_sizes: PageSizes = field(default_factory=PageSizes)
     memory: dict[Hashable, Any] = field(default_factory=dict)
     """Loaders, and what a field has worked out once for all of its parents."""
+    batches: set[asyncio.Task[Any]] = field(default_factory=set)
+    """What loaders have under way: tasks of their own, which nobody's cancellation reaches."""
+
+    def cancel(self) -> None:
+        """Give up what is under way, when nobody waits for the operation any more."""
+        for batch in self.batches:
+            batch.cancel()
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returned the first time that `key` was asked for."""

@@ -1,6 +1,7 @@
 """Request-scoped loaders: every load of one kind that is made in one turn of the event loop is one lookup."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from resolvers.definition import entity_of
 from resolvers.errors import SchemaError
 
 BatchLoader = DataLoader[Any, Any]
+Batch = Callable[[list[Any]], Awaitable[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,21 @@ class Found:
 
     rows: Sequence[Row]
     count: int = 0
+
+
+def batch_loader(context: Context, batch: Batch, get_cache_key: Callable[[Any], Hashable] | None = None) -> BatchLoader:
+    """A loader whose batches end with the operation."""
+
+    async def run(keys: list[Any]) -> list[Any]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - aiodataloader runs each batch in a task
+        context.batches.add(task)
+        try:
+            return await batch(keys)
+        finally:
+            context.batches.discard(task)
+
+    return DataLoader(run, get_cache_key=get_cache_key)
 
 
 def lookup_loader(context: Context, source_name: str, template: Lookup) -> BatchLoader:
@@ -34,7 +51,7 @@ def lookup_loader(context: Context, source_name: str, template: Lookup) -> Batch
             answer = await source.lookup(replace(template, keys=tuple(keys)))
             return _by_key(keys, answer.rows, answer.counts)
 
-        return DataLoader(batch)
+        return batch_loader(context, batch)
 
     return context.once((source_name, template), make)
 
@@ -49,7 +66,7 @@ def aggregate_loader(context: Context, source_name: str, template: AggregateLook
             answer = await source.aggregate(replace(template, keys=tuple(keys)))
             return _by_key(keys, answer.rows, {})
 
-        return DataLoader(batch)
+        return batch_loader(context, batch)
 
     return context.once((source_name, template), make)
 

@@ -1,0 +1,26 @@
+"""The command `gateway`."""
+
+import typer
+
+from gateway.cli import demo
+from gateway.cli.dev import dev
+from gateway.cli.schema import schema
+from gateway.cli.serve import serve_command
+
+app = typer.Typer(
+    name="gateway",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="One GraphQL endpoint over a company's databases and services. Start with [bold]gateway dev[/].",
+    rich_markup_mode="rich",
+)
+app.command()(dev)
+app.command("serve")(serve_command)
+app.command()(schema)
+app.add_typer(demo.app, name="demo")
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,83 @@
+"""The composition root: settings and a graph become datasources, a pipeline, and the app that serves them."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from datasources.registry import Registry
+from gateway.graph import Graph
+from gateway.pipeline import Pipeline
+from gateway.settings import HttpSettings, Settings
+from gateway.sources import make_registry
+from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
+from gateway.transport.health import health_routes
+from gateway.transport.json_http import JsonHttp
+from resolvers.checks import check, verify
+from resolvers.context import Context, PageSizes
+from resolvers.errors import SchemaError
+
+
+def create_app(settings: Settings, graph: Graph, sources: Registry | None = None) -> Starlette:
+    """The app; its lifespan opens and closes the datasources. `sources` takes the place of those in the settings.
+
+    Raises ConfigError and SchemaError, also from the lifespan when a datasource lacks what the graph reads.
+    """
+    registry = make_registry(settings) if sources is None else sources
+    check(graph.entities, registry)
+    limits = settings.limits
+    sizes = PageSizes(limits.page_default, limits.page_maximum, limits.groups)
+    pipeline = Pipeline(graph.schema, lambda: Context(registry, sizes), limits)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await registry.open()
+        try:
+            await _verify(app, graph, registry)
+            yield
+        finally:
+            await registry.close()
+
+    return Starlette(
+        routes=[
+            Route(settings.http.path, _endpoint(pipeline, settings.http, graph)),
+            *(graphiql_routes(settings.http.path) if settings.http.graphiql else ()),
+            *health_routes(registry),
+        ],
+        middleware=[_cors(settings.http)],
+        lifespan=lifespan,
+    )
+
+
+async def _verify(app: Starlette, graph: Graph, sources: Registry) -> None:
+    """A server only sees that the start failed; what is wrong is kept in `app.state` for whoever started it."""
+    try:
+        await verify(graph.entities, sources)
+    except SchemaError as error:
+        app.state.start_error = error
+        raise
+
+
+def _endpoint(pipeline: Pipeline, settings: HttpSettings, graph: Graph) -> JsonHttp:
+    if not settings.graphiql:
+        return JsonHttp(pipeline, settings)
+    tabs = [Tab(document) for _, document in graph.examples]
+    return JsonHttp(pipeline, settings, graphiql_page(settings.path, tabs))
+
+
+def _cors(settings: HttpSettings) -> Middleware:
+    exact = [origin for origin in settings.allowed_origins if origin == "*" or "*" not in origin]
+    wild = [re.escape(origin).replace(r"\*", r"[\w-]+") for origin in settings.allowed_origins if origin not in exact]
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=exact,
+        allow_origin_regex="|".join(wild) or None,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        expose_headers=("X-Correlation-Id",),
+        max_age=7200,
+    )

@@ -1,0 +1,26 @@
+"""`gateway serve`: the gateway in production."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.app import create_app
+from gateway.cli.console import ConfigOption, failing_clearly, log_to_stderr
+from gateway.cli.dev import HostOption, PortOption, with_options
+from gateway.graph import load_graph
+from gateway.server import listen, serve
+from gateway.settings import load
+
+
+def serve_command(
+    host: HostOption = None,
+    port: PortOption = None,
+    graph: Annotated[str | None, typer.Option(help="The module with your graph.", show_default="schema")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the graph from the datasources of the settings: no demo, no GraphiQL, no open doors."""
+    with failing_clearly():
+        settings = with_options(load(config), host, port, graph)
+        listener = listen(settings.http.host, settings.http.port)
+        log_to_stderr()
+        serve(create_app(settings, load_graph(settings.graph)), listener)

@@ -1,0 +1,55 @@
+"""Runs an app on a socket until it is told to stop."""
+
+import socket
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.errors import ConfigError
+
+GRACE = 10
+"""Seconds that requests under way have to finish when the server is told to stop."""
+
+
+class _Server(uvicorn.Server):
+    announce: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address. Raises ConfigError when that is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"{host}:{port} cannot be listened on: {reason[:1].lower()}{reason[1:]}.") from None
+
+
+def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGINT or SIGTERM. `announce` is called once requests are answered.
+
+    Raises what the app keeps in `state.start_error` when it does not start.
+    """
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        http="httptools",
+        log_config=None,
+        loop="uvloop" if find_spec("uvloop") else "asyncio",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        ws="none",
+    )
+    server = _Server(config)
+    server.announce = announce
+    server.run(sockets=[listener])
+    error = getattr(app.state, "start_error", None)
+    if error is not None:
+        raise error

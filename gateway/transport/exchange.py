@@ -1,0 +1,93 @@
+"""The raw side of one HTTP exchange: its headers, its body, its end, and what is sent back."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.errors import PayloadTooLarge
+
+WATCH_AFTER = 0.05
+"""Seconds after which an operation's client is watched; a quicker one costs no more than a timer."""
+
+CORRELATION_ID = b"x-correlation-id"
+_SANE_ID = re.compile(rb"[\w.:+/=-]{1,128}\Z")
+
+T = TypeVar("T")
+
+
+class ClientDisconnected(Exception):
+    """There is nobody left to answer."""
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers by lower-case name; of one that is repeated, all values."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        headers[name] = headers[name] + b"," + value if name in headers else value
+    return headers
+
+
+def correlation_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The client's own id for this request, or a new one."""
+    given = headers.get(CORRELATION_ID, b"")
+    return given.decode() if _SANE_ID.match(given) else secrets.token_hex(8)
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """The whole body, of `limit` bytes at most. Raises PayloadTooLarge, ClientDisconnected."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:20]) > limit:
+        raise PayloadTooLarge(f"The body has {declared[:20].decode()} bytes; {limit} may be sent.")
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise PayloadTooLarge(f"The body has more than {limit} bytes.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
+    """What `work` returns. Raises ClientDisconnected, with `work` cancelled, when the client leaves before that."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine is run by a task
+    watcher: asyncio.Task[None] | None = None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    def start() -> None:
+        nonlocal watcher
+        watcher = loop.create_task(watch())
+
+    timer = loop.call_later(WATCH_AFTER, start)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+        task.uncancel()
+        raise ClientDisconnected from None
+    finally:
+        timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
+
+
+async def respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

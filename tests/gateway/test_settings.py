@@ -1,0 +1,170 @@
+"""gateway.toml and GATEWAY_* variables: what they mean, and what is said when they mean nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from datasources.resilience import Resilience
+from datasources.rest import Batch
+from gateway.errors import ConfigError
+from gateway.settings import DevSettings, ResourceSettings, load
+
+EXAMPLE = """
+graph = "shop"
+
+[http]
+port = 9000
+allowed_origins = ["https://shop.example"]
+
+[sources.erp]
+url = "postgresql+asyncpg://reader:hunter2@db/erp"
+pool_size = 20
+resilience = { deadline = 2.5 }
+
+[sources.scm]
+url = "https://scm.example/v1"
+headers = { authorization = "Bearer hunter2" }
+resources.shipments = { path = "/parcels", batch = "each" }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_reads_the_file_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gateway.toml").write_text(EXAMPLE)
+    monkeypatch.setenv("GATEWAY_HTTP__PORT", "9001")
+    monkeypatch.setenv("GATEWAY_SOURCES__ERP__URL", "sqlite:///erp.sqlite")
+    monkeypatch.setenv("GATEWAY_HOME", "elsewhere")
+    settings = load()
+    assert (settings.graph, settings.home) == ("shop", Path("elsewhere"))
+    assert settings.http.port == 9001
+    assert settings.http.allowed_origins == ("https://shop.example",)
+    erp, scm = settings.sources["erp"], settings.sources["scm"]
+    assert (erp.url.get_secret_value(), erp.pool_size) == ("sqlite:///erp.sqlite", 20)
+    assert erp.resilience == Resilience(deadline=2.5)
+    assert scm.headers["authorization"].get_secret_value() == "Bearer hunter2"
+    assert scm.resources == {"shipments": ResourceSettings(path="/parcels", batch=Batch.EACH)}
+    assert "hunter2" not in repr(settings)
+
+
+def test_without_a_file_there_are_defaults() -> None:
+    settings = load()
+    assert (settings.http.host, settings.http.port, settings.http.path) == ("127.0.0.1", 8000, "/graphql")
+    assert (settings.http.csrf_prevention, settings.http.graphiql, settings.http.allowed_origins) == (True, False, ())
+    assert settings.sources == {}
+
+
+def test_development_has_defaults_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_HTTP__PORT", "9001")
+    http = load(kind=DevSettings).http
+    assert (http.port, http.csrf_prevention, http.graphiql) == (9001, False, True)
+    assert http.allowed_origins == ("http://localhost:*", "http://127.0.0.1:*")
+
+
+def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.toml").write_text("graph = 'a'")
+    (tmp_path / "b.toml").write_text("graph = 'b'")
+    monkeypatch.setenv("GATEWAY_CONFIG", "a.toml")
+    assert load().graph == "a"
+    assert load(Path("b.toml")).graph == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            "[http",
+            "gateway.toml is not TOML: Expected ']' at the end of a table declaration (at end of document).",
+            id="no-toml",
+        ),
+        pytest.param(
+            "[htp]\nport = 1", "gateway.toml: htp: there is no such setting; did you mean 'http'?", id="table"
+        ),
+        pytest.param(
+            "[http]\nprot = 1", "gateway.toml: http.prot: there is no such setting; did you mean 'port'?", id="name"
+        ),
+        pytest.param(
+            "[http]\nport = 'x'",
+            "gateway.toml: http.port: must be a valid integer, unable to parse string as an integer; it is 'x'.",
+            id="type",
+        ),
+        pytest.param(
+            "[http]\nport = 70000",
+            "gateway.toml: http.port: must be less than or equal to 65535; it is 70000.",
+            id="range",
+        ),
+        pytest.param(
+            "[http]\nallowed_origins = ['shop.example']",
+            r"gateway.toml: http.allowed_origins.0: must be a web origin like https://shop.example; it is "
+            "'shop.example'.",
+            id="origin",
+        ),
+        pytest.param("[sources.erp]\npool_size = 3", "gateway.toml: sources.erp.url: is missing.", id="missing"),
+        pytest.param(
+            "[sources.erp]\nurl = 'oracle://x:secret@y'",
+            "gateway.toml: sources.erp.url: must begin with one of sqlite:, postgresql:, postgresql+asyncpg:, "
+            "http:, https:, demo:.",
+            id="scheme",
+        ),
+        pytest.param(
+            "[sources.erp]\nurl = 'sqlite:///x'\nresilience = { deadlin = 1 }",
+            "gateway.toml: sources.erp.resilience.deadlin: there is no such setting; did you mean 'deadline'?",
+            id="nested",
+        ),
+        pytest.param(
+            "[sources.scm]\nurl = 'https://x'\nresources.a = { batch = 'all' }",
+            "gateway.toml: sources.scm.resources.a.batch: must be 'auto', 'list', 'post' or 'each'; it is 'all'.",
+            id="enum",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "gateway.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load()
+    assert str(caught.value) == message
+
+
+def test_every_mistake_has_its_line(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text("grahp = 'x'\n[http]\nport = -1")
+    with pytest.raises(ConfigError) as caught:
+        load()
+    assert str(caught.value).splitlines() == [
+        "gateway.toml: http.port: must be greater than or equal to 0; it is -1.",
+        "gateway.toml: grahp: there is no such setting; did you mean 'graph'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        pytest.param(
+            "GATEWAY_HTTP__PORT",
+            "x",
+            "GATEWAY_HTTP__PORT: must be a valid integer, unable to parse string as an integer; it is 'x'.",
+            id="value",
+        ),
+        pytest.param(
+            "GATEWAY_SORCES__ERP__URL",
+            "sqlite:///x",
+            "GATEWAY_SORCES__ERP__URL: there is no setting 'sorces'; did you mean 'sources'?",
+            id="table",
+        ),
+        pytest.param("GATEWAY_CONFIG", "nowhere.toml", "nowhere.toml: there is no such file.", id="file"),
+    ],
+)
+def test_a_mistake_in_a_variable_names_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load()
+    assert str(caught.value) == message
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "tcp://10.0.0.1:8000")  # as Kubernetes sets for a service called gateway
+    assert load().http.port == 8000

@@ -1,0 +1,128 @@
+"""Datasources that tests wrap around others: one that counts, one that fails, one that waits."""
+
+import asyncio
+from collections.abc import Sequence
+
+from datasources.base import Capabilities, Datasource
+from datasources.errors import DatasourceError
+from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+
+
+class Counted:
+    """`source`, with every call recorded in `lookups`."""
+
+    def __init__(self, source: Datasource) -> None:
+        self.source = source
+        self.lookups: list[Lookup | AggregateLookup] = []
+
+    @property
+    def collections(self) -> list[str]:
+        """The collections that were looked up, in order."""
+        return [lookup.collection.name for lookup in self.lookups]
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.source.capabilities
+
+    async def open(self) -> None:
+        await self.source.open()
+
+    async def close(self) -> None:
+        await self.source.close()
+
+    async def check(self) -> None:
+        await self.source.check()
+
+    async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
+        return await self.source.describe(collection)
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        self.lookups.append(lookup)
+        return await self.source.lookup(lookup)
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        self.lookups.append(lookup)
+        return await self.source.aggregate(lookup)
+
+
+class Failing(Counted):
+    """Raises `error` instead of answering: always, or only the first `times`, or only for `collections`."""
+
+    def __init__(
+        self,
+        source: Datasource,
+        error: DatasourceError,
+        *,
+        times: int | None = None,
+        of: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(source)
+        self.error = error
+        self.times = times
+        self.of = of
+
+    async def check(self) -> None:
+        self._fail()
+        await super().check()
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        answer = await super().lookup(lookup)
+        self._fail(lookup.collection.name)
+        return answer
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        answer = await super().aggregate(lookup)
+        self._fail(lookup.collection.name)
+        return answer
+
+    def _fail(self, collection: str | None = None) -> None:
+        if self.of is not None and collection is not None and collection not in self.of:
+            return
+        if self.times is None:
+            raise self.error
+        if self.times > 0:
+            self.times -= 1
+            raise self.error
+
+
+class Gated(Counted):
+    """Answers only while `gate` is set; `arrived(n)` waits until `n` calls are waiting or were answered.
+
+    `idle` is set when the last that waited is answered or cancelled.
+    """
+
+    def __init__(self, source: Datasource) -> None:
+        super().__init__(source)
+        self.gate = asyncio.Event()
+        self.waiting = 0
+        self.idle = asyncio.Event()
+        self._arrivals = asyncio.Condition()
+
+    async def arrived(self, count: int) -> None:
+        async with self._arrivals:
+            await self._arrivals.wait_for(lambda: len(self.lookups) >= count)
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        await self._pass(lookup)
+        return await self.source.lookup(lookup)
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        await self._pass(lookup)
+        return await self.source.aggregate(lookup)
+
+    async def _pass(self, lookup: Lookup | AggregateLookup) -> None:
+        self.lookups.append(lookup)
+        async with self._arrivals:
+            self._arrivals.notify_all()
+        self.waiting += 1
+        self.idle.clear()
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+            if not self.waiting:
+                self.idle.set()
