@@ -1,5 +1,6 @@
 """Runs an app on a socket until it is told to stop."""
 
+import os
 import socket
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,14 +29,14 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise ConfigError(f"{host}:{port} cannot be listened on: {reason[:1].lower()}{reason[1:]}.") from None
 
 
 def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGINT or SIGTERM. `announce` is called once requests are answered.
 
-    Raises what the app keeps in `state.start_error` when it does not start.
+    When the app does not start, raises what it keeps in `state.start_error`.
     """
     config = uvicorn.Config(
         app,
@@ -49,7 +50,7 @@ def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] 
     )
     server = _Server(config)
     server.announce = announce
-    server.run(sockets=[listener])
-    error = getattr(app.state, "start_error", None)
-    if error is not None:
-        raise error
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        raise getattr(app.state, "start_error", ConfigError("the app did not start; its log says why")) from None

@@ -6,9 +6,25 @@ from schema.erp import Employee, Invoice, Order, OrderLine, Product
 from schema.examples import EXAMPLES
 from schema.scm import Shipment, StockLevel, Supplier, Warehouse
 
-__all__ = ["EXAMPLES", "Query"]
+__all__ = [
+    "ENTITIES",
+    "EXAMPLES",
+    "Contact",
+    "Customer",
+    "Employee",
+    "Invoice",
+    "Opportunity",
+    "Order",
+    "OrderLine",
+    "Product",
+    "Query",
+    "Shipment",
+    "StockLevel",
+    "Supplier",
+    "Warehouse",
+]
 
-Query = query_type(
+ENTITIES = (
     Customer,
     Contact,
     Opportunity,
@@ -22,3 +38,5 @@ Query = query_type(
     StockLevel,
     Shipment,
 )
+
+Query = query_type(*ENTITIES)

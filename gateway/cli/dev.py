@@ -85,7 +85,6 @@ def _announce(origin: str, settings: Settings) -> None:
     if demo:
         console.print(f"  [bold]Demo data[/]         {demo_folder(settings)} ({demo})")
     console.print("\n  Try   ", end="")
-    console.print(
-        f'curl {address} --json \'{{"query": "{{ customers(first: 3) {{ nodes {{ name }} }} }}"}}\'', markup=False
-    )
+    query = '{"query": "{ __schema { queryType { fields { name } } } }"}'
+    console.print(f"curl {address} --json '{query}'", markup=False, soft_wrap=True)
     console.print("  Stop  Ctrl-C\n")
