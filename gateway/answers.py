@@ -26,6 +26,7 @@ def executed(data: Any, errors: Sequence[GraphQLError] | None, correlation_id: s
     """The answer to an operation that was executed, in whole or in part."""
     if not errors:
         return Answer({"data": data})
+    _log(errors, correlation_id)
     return Answer({"errors": [_field_error(error, correlation_id) for error in errors], "data": data})
 
 
@@ -36,17 +37,31 @@ def refused(error: RequestError) -> Answer:
     return Answer({"errors": errors or [{"message": str(error), "extensions": extensions}]}, error)
 
 
+def _log(errors: Sequence[GraphQLError], correlation_id: str) -> None:
+    """What an operator has to know of, once, however many fields it failed."""
+    failed: dict[int, list[GraphQLError]] = {}
+    for error in errors:
+        if _is_ours(error):
+            failed.setdefault(id(error.original_error), []).append(error)
+    for same in failed.values():
+        cause, path = same[0].original_error, ".".join(map(str, same[0].path or ()))
+        others = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        logger.error("%s%s: %r", path, others, cause, exc_info=cause, extra={"correlation_id": correlation_id})
+
+
+def _is_ours(error: GraphQLError) -> bool:
+    """Whether it is no mistake of the client's; what graphql-core or a resolver says as a GraphQLError is for them."""
+    cause = error.original_error
+    return cause is not None and (isinstance(cause, DatasourceError) or not isinstance(cause, GatewayError))
+
+
 def _field_error(error: GraphQLError, correlation_id: str) -> dict[str, Any]:
     cause = error.original_error
-    if cause is None:  # graphql-core's own, or meant for the client by a resolver that raised GraphQLError
-        return _located(error, {"code": GatewayError.code, **(error.extensions or {})})
-    if isinstance(cause, GatewayError) and not isinstance(cause, DatasourceError):
-        return _located(error, {"code": cause.code})
-    path = ".".join(map(str, error.path or ()))
-    logger.error("%s: %r", path, cause, exc_info=cause, extra={"correlation_id": correlation_id})
-    if isinstance(cause, DatasourceError):
-        return _located(error, {"code": cause.code, "correlationId": correlation_id})
-    return _located(error, {"code": GatewayError.code, "correlationId": correlation_id}, MASKED)
+    code = cause.code if isinstance(cause, GatewayError) else GatewayError.code
+    if not _is_ours(error):
+        return _located(error, {"code": code, **(error.extensions or {})})
+    message = None if isinstance(cause, GatewayError) else MASKED
+    return _located(error, {"code": code, "correlationId": correlation_id}, message)
 
 
 def _located(error: GraphQLError, extensions: dict[str, Any], message: str | None = None) -> dict[str, Any]:

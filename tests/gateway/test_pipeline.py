@@ -57,9 +57,9 @@ async def test_a_failing_source_nulls_its_fields_and_the_rest_stands(
             },
         },
     )
-    assert {(record.levelno, getattr(record, "correlation_id", None)) for record in caplog.records} == {
-        (logging.ERROR, "c-1")
-    }
+    (record,) = caplog.records
+    assert (record.levelno, getattr(record, "correlation_id", None)) == (logging.ERROR, "c-1")
+    assert record.getMessage() == f"customers.nodes.0.orders and 1 more: {error!r}"
 
 
 async def test_an_unexpected_error_is_masked_and_logged(caplog: pytest.LogCaptureFixture) -> None:

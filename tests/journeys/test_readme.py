@@ -10,10 +10,7 @@ import httpx
 import pytest
 
 from tests.support.command import run, running
-from tests.support.demo import demo_folder
 from tests.support.postgres import running_postgres
-
-__all__ = ["demo_folder"]
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,9 +8,6 @@ import httpx
 import pytest
 
 from tests.support.command import run, running
-from tests.support.demo import demo_folder
-
-__all__ = ["demo_folder"]
 
 CUSTOMERS = {"query": "{ customers(first: 1) { totalCount } }"}
 
