@@ -98,7 +98,6 @@ async def refuses(_request: Request) -> Response:
 async def test_a_failing_service(demo_folder: Path, service: Answer | None, code: str, message: str) -> None:
     async with gateway(demo_folder, service) as client:
         response = await client.post("/graphql", json={"query": QUERY}, headers={"x-correlation-id": "c-3"})
-        ready = await client.get("/health/ready")
     assert response.status_code == 200
     assert response.json() == {
         "errors": [
@@ -117,9 +116,15 @@ async def test_a_failing_service(demo_folder: Path, service: Answer | None, code
             }
         },
     }
-    assert ready.status_code == 503
-    assert {name: source["status"] for name, source in ready.json()["sources"].items()} == {
-        "crm": "ok",
-        "erp": "ok",
-        "scm": "unavailable",
+
+
+async def test_a_gateway_whose_service_is_down_starts_and_is_not_ready(demo_folder: Path) -> None:
+    async with gateway(demo_folder, None) as client:
+        ready = await client.get("/health/ready")
+    scm = {
+        "status": "unavailable",
+        "code": "DATASOURCE_UNAVAILABLE",
+        "message": "datasource 'scm' cannot be reached",
     }
+    expected = {"status": "unavailable", "sources": {"crm": {"status": "ok"}, "erp": {"status": "ok"}, "scm": scm}}
+    assert (ready.status_code, ready.json()) == (503, expected)
