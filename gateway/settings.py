@@ -104,6 +104,8 @@ class HttpSettings(Section):
     """Whether requests that a browser sends without asking first are refused."""
     max_body: int = Field(default=1024 * 1024, ge=1)
     """Bytes of a request's body, at most."""
+    max_upload: int = Field(default=0, ge=0)
+    """Bytes of a multipart request with files, at most; 0 refuses them."""
     max_batch: int = Field(default=0, ge=0, le=1000)
     """Operations in one request, at most; 0 refuses JSON arrays."""
     graphiql: bool = False
@@ -165,7 +167,11 @@ class DevSettings(Settings):
     """The same with the defaults of development: open to the machine that it runs on, with GraphiQL."""
 
     http: HttpSettings = HttpSettings(
-        allowed_origins=("http://localhost:*", "http://127.0.0.1:*"), csrf_prevention=False, max_batch=10, graphiql=True
+        allowed_origins=("http://localhost:*", "http://127.0.0.1:*"),
+        csrf_prevention=False,
+        max_upload=10 * 1024 * 1024,
+        max_batch=10,
+        graphiql=True,
     )
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
 import orjson
@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.answers import Answer, refused
 from gateway.errors import (
     BadRequest,
-    CsrfPrevented,
     MethodNotAllowed,
     PayloadTooLarge,
     RequestError,
@@ -21,6 +20,7 @@ from gateway.errors import (
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import HttpSettings
+from gateway.transport.csrf import prevent_csrf
 from gateway.transport.exchange import (
     CORRELATION_ID,
     ClientDisconnected,
@@ -31,12 +31,10 @@ from gateway.transport.exchange import (
     unless_disconnected,
 )
 from gateway.transport.negotiation import HTML, JSON, negotiate
+from gateway.transport.uploads import is_upload, read_upload
 
 Headers = Mapping[bytes, bytes]
 
-SIMPLE_CONTENT_TYPES = {b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"}
-"""https://fetch.spec.whatwg.org/#cors-safelisted-request-header"""
-PREFLIGHT_HEADERS = (b"graphql-require-preflight", b"apollo-require-preflight", b"x-apollo-operation-name")
 URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
 JSON_PARAMETERS = ("variables", "extensions")
 
@@ -59,38 +57,45 @@ class JsonHttp:
             if media_type == HTML and self._page is not None:
                 await self._page(scope, receive, send)
                 return
-            parameters = await self._parameters(scope, headers, receive)
-            read_only = scope["method"] == "GET"
-            if isinstance(parameters, list):
-                answers = self._batch(parameters, correlation_id)
-                content = [answer.content for answer in await unless_disconnected(receive, answers)]
-                await _send(send, correlation_id, media_type, 200, content)
-                return
-            request = read_parameters(parameters, read_only=read_only)
-            answer = await unless_disconnected(receive, self._pipeline.run(request, correlation_id))
+            async with self._parameters(scope, headers, receive) as parameters:
+                read_only = scope["method"] == "GET"
+                answer = await unless_disconnected(
+                    receive, self._answer(parameters, correlation_id, read_only=read_only)
+                )
         except ClientDisconnected:
             return
         except RequestError as error:
             answer = refused(error)
-        await _send(send, correlation_id, media_type, _status(answer, media_type), answer.content, answer.refused)
+        await _send(send, correlation_id, media_type, answer)
 
     def _media_type(self, scope: Scope, headers: Headers) -> str:
         accept = headers.get(b"accept", b"").decode("latin-1")
         return negotiate(accept, html=self._page is not None and scope["method"] == "GET")
 
-    async def _parameters(self, scope: Scope, headers: Headers, receive: Receive) -> object:
+    @asynccontextmanager
+    async def _parameters(self, scope: Scope, headers: Headers, receive: Receive) -> AsyncIterator[object]:
         """The request's parameters, decoded from JSON but not yet checked; of a batch, a list of them."""
-        if self._settings.csrf_prevention:
-            _prevent_csrf(headers)
+        upload = is_upload(headers)
+        if self._settings.csrf_prevention or upload:
+            prevent_csrf(headers)
         match scope["method"]:
             case "GET":
-                return _from_url(scope["query_string"])
+                yield _from_url(scope["query_string"])
+            case "POST" if upload and self._settings.max_upload:
+                async with read_upload(scope, receive, self._settings.max_upload) as parameters:
+                    yield parameters
             case "POST":
                 _check_content(headers)
-                return _decode(await read_body(receive, headers, self._settings.max_body), "The body")
-        raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST")
+                yield _decode(await read_body(receive, headers, self._settings.max_body), "The body")
+            case _:
+                raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST")
 
-    async def _batch(self, batch: list[Any], correlation_id: str) -> list[Answer]:
+    async def _answer(self, parameters: object, correlation_id: str, *, read_only: bool) -> Answer | list[Answer]:
+        if isinstance(parameters, list):
+            return await self._batch(parameters, correlation_id)
+        return await self._pipeline.run(read_parameters(parameters, read_only=read_only), correlation_id)
+
+    async def _batch(self, batch: list[object], correlation_id: str) -> list[Answer]:
         maximum = self._settings.max_batch
         if maximum == 0:
             raise BadRequest("This gateway takes one operation in a request, not an array of them.")
@@ -105,17 +110,6 @@ class JsonHttp:
             return await self._pipeline.run(read_parameters(parameters), correlation_id)
         except RequestError as error:
             return refused(error)
-
-
-def _prevent_csrf(headers: Headers) -> None:
-    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if content_type and content_type not in SIMPLE_CONTENT_TYPES:
-        return
-    if not any(headers.get(name) for name in PREFLIGHT_HEADERS):
-        raise CsrfPrevented(
-            "A web page could send this request without its user's knowledge. Send Content-Type: application/json, "
-            "or the header GraphQL-Require-Preflight with any value."
-        )
 
 
 def _check_content(headers: Headers) -> None:
@@ -154,25 +148,26 @@ def _decode(text: bytes, what: str) -> object:
         raise BadRequest(f"{what} is not JSON.") from None
 
 
-def _status(answer: Answer, media_type: str) -> int:
-    """Legacy clients, who accept application/json alone, see well-formed requests answered with 200."""
-    if answer.refused is None or (answer.refused.well_formed and media_type == JSON):
-        return 200
-    return answer.refused.status
-
-
-async def _send(
-    send: Send, correlation_id: str, media_type: str, status: int, content: object, refused: RequestError | None = None
-) -> None:
+async def _send(send: Send, correlation_id: str, media_type: str, answer: Answer | list[Answer]) -> None:
     headers = [
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
         (CORRELATION_ID, correlation_id.encode()),
         (b"vary", b"Accept"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    if isinstance(refused, MethodNotAllowed):
-        headers.append((b"allow", refused.allow.encode()))
-    await respond(send, status, headers, encode(content))
+    if isinstance(answer, list):
+        await respond(send, 200, headers, encode([each.content for each in answer]))
+        return
+    if isinstance(answer.refused, MethodNotAllowed):
+        headers.append((b"allow", answer.refused.allow.encode()))
+    await respond(send, _status(answer, media_type), headers, encode(answer.content))
+
+
+def _status(answer: Answer, media_type: str) -> int:
+    """Legacy clients, who accept application/json alone, see well-formed requests answered with 200."""
+    if answer.refused is None or (answer.refused.well_formed and media_type == JSON):
+        return 200
+    return answer.refused.status
 
 
 def encode(content: object) -> bytes:

@@ -51,6 +51,22 @@ async def chromium_tab(width: int = 1440, height: int = 900) -> AsyncIterator[Br
         await browser.close()
 
 
+async def until_saved(page: Page, operation: str, text: str) -> None:
+    """Wait until GraphiQL, which follows typing with a delay, has stored the active tab's operation and text."""
+    await page.evaluate(
+        """([operation, text]) => new Promise((done) => {
+            const look = () => {
+                const { tabs = [], activeTabIndex } = JSON.parse(localStorage.getItem("graphiql:tabState") ?? "{}");
+                const tab = tabs[activeTabIndex];
+                if (tab?.operationName === operation && tab.query.includes(text)) done();
+                else requestAnimationFrame(look);
+            };
+            look();
+        })""",
+        [operation, text],
+    )
+
+
 def artifact(name: str) -> Path:
     """Where a test leaves a file for people to look at."""
     folder = Path(os.environ.get("GATEWAY_ARTIFACTS", "artifacts"))

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import strawberry
 import uvicorn
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 
 import gateway.transport.graphiql as graphiql
 from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
-from tests.support.chromium import artifact, chromium_tab, unavailable
+from tests.support.chromium import artifact, chromium_tab, unavailable, until_saved
 
 PACKAGE = Path(graphiql.__file__).parent
 STATIC = PACKAGE / "static"
@@ -125,22 +125,6 @@ async def served(app: Starlette) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await task
-
-
-async def until_saved(page: Page, operation: str, text: str) -> None:
-    """Wait until GraphiQL, which follows typing with a delay, has stored the active tab's operation and text."""
-    await page.evaluate(
-        """([operation, text]) => new Promise((done) => {
-            const look = () => {
-                const { tabs = [], activeTabIndex } = JSON.parse(localStorage.getItem("graphiql:tabState") ?? "{}");
-                const tab = tabs[activeTabIndex];
-                if (tab?.operationName === operation && tab.query.includes(text)) done();
-                else requestAnimationFrame(look);
-            };
-            look();
-        })""",
-        [operation, text],
-    )
 
 
 @pytest.mark.anyio
