@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-from datasources.filters import Operator
+from datasources.filters import Compare, Exists, Not, Operator, Or, Order, nodes
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 
 
@@ -17,6 +17,8 @@ class Capabilities:
     exists: bool = True
     order: bool = True
     """Order by any column, `after` included."""
+    null_order: bool = True
+    """Nulls where an `Order` puts them; without it only as the largest values."""
     window: bool = True
     """`limit` and `after` per key."""
     count: bool = True
@@ -34,6 +36,32 @@ class Capabilities:
 EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator))
 
 
+def required(lookup: Lookup | AggregateLookup) -> Capabilities:
+    """What a source must be capable of to answer `lookup`."""
+    filters = list(nodes(lookup.filter))
+    keyed = lookup.key is not None
+    read = lookup if isinstance(lookup, Lookup) else None
+    if isinstance(lookup, AggregateLookup):
+        filters += nodes(lookup.having)
+    return Capabilities(
+        operators=frozenset(each.operator for each in filters if isinstance(each, Compare)),
+        combine=any(isinstance(each, Not) or (isinstance(each, Or) and each.filters != ()) for each in filters),
+        exists=any(isinstance(each, Exists) for each in filters),
+        order=read is not None and read.order != (),
+        null_order=read is not None and any(_moves_nulls(term, read) for term in read.order),
+        window=read is not None and keyed and (read.limit is not None or read.after is not None),
+        count=read is not None and read.count,
+        aggregates=read is None,
+        through=lookup.through is not None,
+    )
+
+
+def _moves_nulls(term: Order, lookup: Lookup) -> bool:
+    """Whether nulls, where there can be any, stand where the smallest values would."""
+    column = lookup.collection.by_name.get(term.column)
+    return term.puts_nulls_first is not term.descending and (column is None or column.nullable)
+
+
 class Datasource(Protocol):
     """A database or service that rows come from. Raises only `DatasourceError`s."""
 
@@ -45,7 +73,10 @@ class Datasource(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def open(self) -> None:
-        """Connect. Called once, inside the event loop that will use the source."""
+        """Called once, inside the event loop that will use the source.
+
+        A source that cannot be reached opens all the same, and its lookups try again.
+        """
 
     async def close(self) -> None:
         """Release every connection; in-flight lookups may fail."""
@@ -53,9 +84,14 @@ class Datasource(Protocol):
     async def check(self) -> None:
         """Return when healthy, raise a `DatasourceError` when not."""
 
-    async def lookup(self, lookup: Lookup) -> Rows: ...
+    async def lookup(self, lookup: Lookup) -> Rows:
+        """Raises SourceRefused for what is beyond the source's capabilities."""
 
-    async def aggregate(self, lookup: AggregateLookup) -> Rows: ...
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        """Raises SourceRefused for what is beyond the source's capabilities."""
 
     async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
-        """The collection's columns, with their types where they are known; None where that cannot be told."""
+        """The collection's columns, with their types where they are known; empty where there is no such collection.
+
+        None where that cannot be told.
+        """

@@ -2,7 +2,7 @@
 
     GatewayError
     └── DatasourceError
-        ├── SourceUnavailable   not reachable, or the circuit is open
+        ├── SourceUnavailable   not reachable, overloaded, or left alone by its circuit breaker
         ├── SourceTimeout       no answer before the deadline
         ├── SourceRefused       answered that it won't: a constraint, a permission, a 4xx
         └── SourceMisbehaved    answered something that is no answer: a 5xx, broken JSON, a missing column

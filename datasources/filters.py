@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Operator(StrEnum):
-    """How a column is compared; the `I` forms fold case. `IN` and `NOT_IN` take a tuple, `IS_NULL` a bool."""
+    """How a column is compared; the `I` forms fold case, of any script.
+
+    `IN` and `NOT_IN` take a tuple without nulls, `IS_NULL` a bool. The order of strings is the source's own.
+    """
 
     EQ = "eq"
     NE = "ne"
@@ -117,16 +120,14 @@ def _beyond(term: Order, value: Any) -> Filter | None:
     return values if term.puts_nulls_first else Or((values, nulls))
 
 
-def comparisons(tree: Filter) -> Iterator[Compare | Exists]:
-    """Every leaf of `tree`, those inside `Exists` included."""
+def nodes(tree: Filter) -> Iterator[Filter]:
+    """`tree` and every filter in it, those inside `Exists` included."""
+    yield tree
     match tree:
         case And(filters) | Or(filters):
             for inner in filters:
-                yield from comparisons(inner)
+                yield from nodes(inner)
         case Not(inner):
-            yield from comparisons(inner)
+            yield from nodes(inner)
         case Exists():
-            yield tree
-            yield from comparisons(tree.filter)
-        case Compare():
-            yield tree
+            yield from nodes(tree.filter)

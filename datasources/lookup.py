@@ -72,6 +72,7 @@ class Lookup:
     Without `key`: the rows that satisfy `filter`, in `order`, after the position `after` (one value for each
     term of `order`), at most `limit`. With `key`: the same for each of `keys` separately, where the column
     `key` (of `through.collection`, if there is a junction) equals it; `order`, `after` and `limit` apply per key.
+    A key that is repeated is one key; null is nobody's key.
     """
 
     collection: Collection

@@ -1,7 +1,7 @@
 """The datasources of one gateway, by the names that the settings give them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from datasources.base import Datasource
@@ -28,15 +28,16 @@ class Registry:
         return iter(self.sources)
 
     async def open(self) -> None:
-        """Open every source; one that cannot be reached is tried again by its lookups."""
-        await asyncio.gather(*(source.open() for source in self.sources.values()))
+        """Open every source; when one fails to, close them all and raise what failed first."""
+        try:
+            await _all(source.open() for source in self.sources.values())
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Close every source, also when another fails to; then raise what failed first."""
-        results = await asyncio.gather(*(source.close() for source in self.sources.values()), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await _all(source.close() for source in self.sources.values())
 
     async def check(self) -> dict[str, DatasourceError | None]:
         """Each source's health, checked concurrently: None, or what is wrong."""
@@ -50,3 +51,10 @@ class Registry:
 
         results = await asyncio.gather(*(one(source) for source in self.sources.values()))
         return dict(zip(self.sources, results, strict=True))
+
+
+async def _all(awaitables: Iterable[Awaitable[None]]) -> None:
+    """Waits for all, concurrently; then raises what failed first."""
+    for result in await asyncio.gather(*awaitables, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

@@ -10,7 +10,7 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from datasources.base import Capabilities, Datasource
-from datasources.errors import DatasourceError, SourceMisbehaved, SourceTimeout, SourceUnavailable
+from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
@@ -33,7 +33,7 @@ class Resilience:
     backoff: float = 0.1
     """Before the first retry, and as much jitter; doubled for each further retry."""
     breaker_failures: int = 5
-    """Failures in a row after which the source is left alone."""
+    """Lookups in a row that found the source unavailable or timed out, after which it is left alone."""
     breaker_seconds: float = 5.0
     """How long it is left alone, before one lookup may try."""
 
@@ -46,7 +46,10 @@ def resilient(
 
 
 class Breaker:
-    """Opens after so many failures in a row; after a while lets one call probe, whose success closes it."""
+    """Opens after so many failures in a row; after a while lets one call probe, and closes when that is answered.
+
+    An answer that refuses the lookup, or makes no sense, is one: leaving the source alone would not mend it.
+    """
 
     def __init__(self, failures: int, seconds: float, clock: Callable[[], float]) -> None:
         self._limit = failures
@@ -67,7 +70,7 @@ class Breaker:
         self._probing = self._probing or probe
         try:
             answer = await ask()
-        except (SourceUnavailable, SourceTimeout, SourceMisbehaved):
+        except (SourceUnavailable, SourceTimeout):
             self._failures += 1
             self._open_until = self._clock() + self._seconds
             raise

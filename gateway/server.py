@@ -27,10 +27,12 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on the address. Raises ConfigError when that is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ConfigError(f"{host}:{port} cannot be listened on: {reason[:1].lower()}{reason[1:]}.") from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves out sockets of protocol 0
+    return listener
 
 
 def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] = lambda: None) -> None:

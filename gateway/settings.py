@@ -75,6 +75,8 @@ class SourceSettings(Section):
     """Sent with every request to a REST service."""
     resources: dict[str, ResourceSettings] = Field(default_factory=dict)
     """Collections of a REST service that are not reached by the convention."""
+    health: HttpPath = "/health"
+    """What a REST service answers with 200 while it is well."""
     pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections to a database (threads, for SQLite), at most."""
     resilience: Resilience = Resilience()

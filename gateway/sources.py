@@ -72,7 +72,7 @@ def _rest(
 ) -> RestSource:
     headers = {header: value.get_secret_value() for header, value in settings.headers.items()}
     timeout = settings.resilience.deadline
-    return RestSource(name, url, _resources(settings.resources), headers, transport, timeout)
+    return RestSource(name, url, _resources(settings.resources), headers, transport, timeout, health=settings.health)
 
 
 def _resources(settings: Mapping[str, ResourceSettings]) -> dict[str, Resource]:

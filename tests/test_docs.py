@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import typer
@@ -24,7 +24,10 @@ assert gateway.errors
 assert resolvers.errors  # the tree is whole only when its modules are imported
 
 
-def tree(error: type[GatewayError]) -> Iterator[type[GatewayError]]:
+E = TypeVar("E", bound=GatewayError)
+
+
+def tree(error: type[E]) -> Iterator[type[E]]:
     yield error
     for inner in error.__subclasses__():
         yield from tree(inner)

@@ -33,13 +33,25 @@ def read_answer(content: Any, query: Query) -> Answer:
         raise Nonsense(f"with more than the {query.most} items that were asked for")
     if position is not None and (not isinstance(position, list) or not items or tuple(position) == query.after):
         raise Nonsense("with a next page that leads nowhere")
-    return Answer(items, None if position is None else tuple(position), _counts(counts) if query.count else {})
+    after = None if position is None else tuple(position)
+    return Answer(items, after, _counts(counts, query) if query.count else {})
 
 
-def _counts(counts: Any) -> Mapping[str, int]:
+def _counts(counts: Any, query: Query) -> Mapping[str, int]:
+    """By key, and of all under "" where there are no keys."""
     if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
         raise Nonsense("without the counts that were asked for")
+    if query.per is None and "" not in counts:
+        raise Nonsense("without the count that was asked for")
     return counts
+
+
+def expect_keys(sizes: Mapping[Any, int], keys: Sequence[Any], limit: int | None) -> None:
+    """`sizes` is the number of rows by key. Raises Nonsense for other keys, and for more than `limit` rows of one."""
+    if not sizes.keys() <= set(keys):
+        raise Nonsense("with keys that were not asked for")
+    if limit is not None and any(size > limit for size in sizes.values()):
+        raise Nonsense(f"with more than the {limit} items of a key that were asked for")
 
 
 def to_rows(items: Sequence[Any], columns: Sequence[tuple[str, ColumnType]]) -> list[Row]:

@@ -39,13 +39,17 @@ class Client:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def check(self) -> None:
-        request = self._http.build_request("GET", "/health")
+    async def check(self, path: str) -> None:
+        request = self._http.build_request("GET", path)
         async with self._slots, self._answering(request) as response:
             self._expect_success(response, "its health")
 
     async def get(self, path: str, parameters: str) -> Any:
-        return await self._json(self._http.build_request("GET", f"{path}?{parameters}"), path)
+        try:
+            request = self._http.build_request("GET", f"{path}?{parameters}")
+        except httpx.InvalidURL as error:
+            raise SourceRefused(self._source, "cannot be asked for so long a value") from error
+        return await self._json(request, path)
 
     async def post(self, path: str, body: bytes) -> Any:
         headers = {"content-type": "application/json"}
@@ -63,6 +67,8 @@ class Client:
 
     @asynccontextmanager
     async def _answering(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        if self._http.is_closed:
+            raise SourceUnavailable(self._source, "is not open")
         try:
             response = await self._http.send(request, stream=True)
         except httpx.TimeoutException as error:
@@ -76,10 +82,16 @@ class Client:
 
     def _expect_success(self, response: httpx.Response, what: str) -> None:
         status = response.status_code
-        if 400 <= status < 500:
-            raise SourceRefused(self._source, f"refused to answer {what}: status {status}")
-        if status != httpx.codes.OK:
-            raise SourceMisbehaved(self._source, f"answered {what} with status {status}")
+        match status:
+            case 200:
+                return
+            case 429 | 502 | 503:  # for the moment: another attempt may succeed
+                raise SourceUnavailable(self._source, f"cannot answer {what} now: status {status}")
+            case 504:
+                raise SourceTimeout(self._source, f"did not answer {what} in time: status {status}")
+            case _ if 400 <= status < 500:
+                raise SourceRefused(self._source, f"refused to answer {what}: status {status}")
+        raise SourceMisbehaved(self._source, f"answered {what} with status {status}")
 
     async def _content(self, response: httpx.Response, what: str) -> bytes:
         chunks, size = [], 0
@@ -91,6 +103,8 @@ class Client:
                 chunks.append(chunk)
         except httpx.TimeoutException as error:
             raise SourceTimeout(self._source, "did not answer in time") from error
+        except httpx.DecodingError as error:
+            raise SourceMisbehaved(self._source, f"answered {what} with something that cannot be decoded") from error
         except httpx.HTTPError as error:
-            raise SourceMisbehaved(self._source, f"broke off in the middle of answering {what}") from error
+            raise SourceUnavailable(self._source, f"broke off in the middle of answering {what}") from error
         return b"".join(chunks)

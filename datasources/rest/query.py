@@ -14,7 +14,7 @@ _RANGES = {Operator.NE, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 
 
 class CannotAsk(Exception):
-    """A filter or order that the convention has no words for; the message says which."""
+    """A filter, order or value that the convention has no words for; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Query:
         return self.limit if self.per is None else self.limit * len(self.conditions.lists[self.per])
 
     def parameters(self) -> str:
-        """As the query string of a GET."""
+        """As the query string of a GET. Raises CannotAsk."""
         pairs: list[tuple[str, str]] = []
         for column, values in self.conditions.lists.items():
             texts = [to_text(value) for value in values]
@@ -106,15 +106,18 @@ class Query:
             pairs += [(name, to_text(value)) for value in values]
         pairs += [("sort", ",".join(self.sort)), ("limit", str(self.limit)), ("fields", ",".join(self.fields))]
         if self.after is not None:
-            pairs.append(("after", orjson.dumps(self.after).decode()))
+            pairs.append(("after", _json(self.after).decode()))
         if self.per is not None:
             pairs.append(("per", self.per))
         if self.count:
             pairs.append(("count", "true"))
-        return urlencode(pairs, quote_via=quote, safe=",:[]")
+        try:
+            return urlencode(pairs, quote_via=quote, safe=",:[]")
+        except UnicodeEncodeError as error:
+            raise CannotAsk("a string is not Unicode") from error
 
     def body(self) -> bytes:
-        """As the JSON body of a POST."""
+        """As the JSON body of a POST. Raises CannotAsk."""
         where: dict[str, Any] = {
             name: [to_json(value) for value in values]
             for name, values in (*self.conditions.lists.items(), *self.conditions.comparisons.items())
@@ -126,4 +129,11 @@ class Query:
             body["per"] = self.per
         if self.count:
             body["count"] = True
-        return orjson.dumps(body)
+        return _json(body)
+
+
+def _json(content: Any) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except orjson.JSONEncodeError as error:
+        raise CannotAsk(f"a value has no JSON form: {error}") from error

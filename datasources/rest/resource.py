@@ -22,6 +22,7 @@ REST_CAPABILITIES = Capabilities(
     ),
     combine=False,
     exists=False,
+    null_order=False,
     aggregates=False,
     through=False,
 )
@@ -56,8 +57,7 @@ class Resource:
     page: int = 1000
     """Rows that the service answers at once, at most."""
     per: bool = True
-    """`per=order_id` is understood: order, position and limit hold for each value of that column."""
+    """`per=order_id` is understood: order, position and limit hold for each value of that column.
 
-    @property
-    def window(self) -> bool:
-        return self.per or self.batch is Batch.EACH
+    Otherwise a lookup that limits per key takes a request for each key.
+    """

@@ -12,7 +12,7 @@ import httpx
 from datasources.base import Capabilities
 from datasources.errors import SourceMisbehaved, SourceRefused, SourceUnavailable
 from datasources.lookup import AggregateLookup, Column, ColumnType, Lookup, Rows
-from datasources.rest.answer import Answer, Nonsense, read_answer, to_rows
+from datasources.rest.answer import Answer, Nonsense, expect_keys, read_answer, to_rows
 from datasources.rest.client import Client
 from datasources.rest.query import CannotAsk, Query, to_conditions, to_sort
 from datasources.rest.resource import REST_CAPABILITIES, Batch, Resource
@@ -44,9 +44,11 @@ class RestSource:
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = 10.0,
         concurrency: int = 20,
+        health: str = "/health",
     ) -> None:
-        """`timeout` in seconds without a sign of life; `concurrency` requests at once."""
+        """`timeout` in seconds without a sign of life; `concurrency` requests at once; `health` is asked by `check`."""
         self._name = name
+        self._health = health
         self._resources = resources or {}
         self._make_client = partial(Client, name, base_url, headers or {}, transport, timeout, concurrency)
         self._client: Client | None = None
@@ -57,7 +59,7 @@ class RestSource:
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(REST_CAPABILITIES, window=all(resource.window for resource in self._resources.values()))
+        return REST_CAPABILITIES
 
     async def open(self) -> None:
         self._client = self._make_client()
@@ -68,7 +70,7 @@ class RestSource:
             await client.close()
 
     async def check(self) -> None:
-        await self._open_client().check()
+        await self._open_client().check(self._health)
 
     async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
         columns = self._resource(collection).columns
@@ -84,18 +86,16 @@ class RestSource:
             query = self._query(lookup)
             found = await self._read(lookup, query)
             rows = to_rows(found.items, [(name, self._column(lookup, name).type) for name in keyed + lookup.columns])
-        except (CannotAsk, UnicodeEncodeError) as error:
+            if lookup.key is None:
+                return Rows(lookup.columns, rows, found.counts)
+            sizes = Counter(row[0] for row in rows)
+            expect_keys(sizes, lookup.keys, lookup.limit)
+        except CannotAsk as error:
             raise SourceRefused(self._name, f"cannot be asked for '{collection}': {error}") from error
         except Nonsense as error:
             raise SourceMisbehaved(self._name, f"answered '{collection}' {error}") from error
 
-        counts = found.counts
-        if lookup.key is not None:
-            if not {row[0] for row in rows} <= set(lookup.keys):
-                raise SourceMisbehaved(self._name, f"answered '{collection}' with keys that were not asked for")
-            if lookup.count and _is_whole(lookup):
-                counts = Counter(row[0] for row in rows)
-        return Rows(lookup.columns, rows, counts)
+        return Rows(lookup.columns, rows, sizes if lookup.count and _is_whole(lookup) else found.counts)
 
     def _query(self, lookup: Lookup) -> Query:
         """The lookup's query without its keys."""
@@ -152,7 +152,7 @@ class RestSource:
     async def _pages(self, resource: Resource, query: Query, limit: int | None, key: Any) -> _Found:
         """All pages of the query, or so many as hold `limit` items; the count stands under `key`."""
         answer = await self._ask(resource, query)
-        counts = {key: answer.counts.get("", 0)} if query.count else {}
+        counts = {key: answer.counts[""]} if query.count else {}
         items = list(answer.items)
         while answer.next is not None and (limit is None or len(items) < limit):
             page = resource.page if limit is None else min(limit - len(items), resource.page)
@@ -171,13 +171,11 @@ class RestSource:
 
     async def _ask(self, resource: Resource, query: Query) -> Answer:
         client = self._open_client()
-        parameters = query.parameters()
-        too_long = _too_long(resource, parameters)
-        if resource.batch is Batch.POST or (resource.batch is Batch.AUTO and too_long):
-            content = await client.post(f"{resource.path}/query", query.body())
-        else:
-            content = await client.get(resource.path, parameters)
-        return read_answer(content, query)
+        if resource.batch is not Batch.POST:
+            parameters = query.parameters()
+            if resource.batch is not Batch.AUTO or not _too_long(resource, parameters):
+                return read_answer(await client.get(resource.path, parameters), query)
+        return read_answer(await client.post(f"{resource.path}/query", query.body()), query)
 
     def _open_client(self) -> Client:
         if self._client is None:

@@ -78,6 +78,10 @@ def _datetime(value: Any) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else _refuse(value)
 
 
+def _uuid(value: Any) -> UUID:
+    return UUID(value) if type(value) is str else _refuse(value)
+
+
 _CONVERTERS: Mapping[ColumnType, Callable[[Any], Any]] = {
     ColumnType.STRING: _refuse,
     ColumnType.INTEGER: _refuse,
@@ -87,5 +91,5 @@ _CONVERTERS: Mapping[ColumnType, Callable[[Any], Any]] = {
     ColumnType.DECIMAL: _decimal,
     ColumnType.DATETIME: _datetime,
     ColumnType.DATE: date.fromisoformat,
-    ColumnType.UUID: UUID,
+    ColumnType.UUID: _uuid,
 }

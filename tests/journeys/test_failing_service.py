@@ -27,13 +27,13 @@ QUERY = '{ orderByNumber(number: "SO-2026-00001") { number shipments { nodes { t
 
 
 @asynccontextmanager
-async def gateway(demo: Path, service: Answer | None) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway(demo: Path, service: Answer | None, deadline: float) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the demo's graph, whose supply chain service answers everything as `service` does."""
     async with AsyncExitStack() as stack:
         url = f"http://127.0.0.1:{free_port()}"
         if service is not None:
             url = await stack.enter_async_context(serve(Starlette(routes=[Route("/{anything:path}", service)])))
-        once = Resilience(deadline=0.3, attempts=1)
+        once = Resilience(deadline=deadline, attempts=1)
         sources = {
             "crm": SourceSettings(url=SecretStr(f"sqlite:///{demo}/crm.sqlite")),
             "erp": SourceSettings(url=SecretStr(f"sqlite:///{demo}/erp.sqlite")),
@@ -96,7 +96,7 @@ async def refuses(_request: Request) -> Response:
     ],
 )
 async def test_a_failing_service(demo_folder: Path, service: Answer | None, code: str, message: str) -> None:
-    async with gateway(demo_folder, service) as client:
+    async with gateway(demo_folder, service, 0.3 if service is hangs else 10) as client:
         response = await client.post("/graphql", json={"query": QUERY}, headers={"x-correlation-id": "c-3"})
     assert response.status_code == 200
     assert response.json() == {
@@ -119,7 +119,7 @@ async def test_a_failing_service(demo_folder: Path, service: Answer | None, code
 
 
 async def test_a_gateway_whose_service_is_down_starts_and_is_not_ready(demo_folder: Path) -> None:
-    async with gateway(demo_folder, None) as client:
+    async with gateway(demo_folder, None, 10) as client:
         ready = await client.get("/health/ready")
     scm = {
         "status": "unavailable",

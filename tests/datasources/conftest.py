@@ -1,0 +1,11 @@
+"""The contract's modules assert like tests."""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "tests.datasources.asking",
+    "tests.datasources.contract",
+    "tests.datasources.contract_aggregates",
+    "tests.datasources.contract_filters",
+    "tests.datasources.contract_keys",
+)
