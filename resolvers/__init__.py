@@ -1,14 +1,18 @@
 """What a schema is written with: entities, their relations, and the fields that are made from them."""
 
+from strawberry.scalars import JSON
+
 from datasources.lookup import Function
+from resolvers.columns import column
 from resolvers.computed import computed
-from resolvers.entity import column, entity
+from resolvers.entity import entity
 from resolvers.loaders import aggregate_by
 from resolvers.query import query_type
 from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt
 
 __all__ = [
+    "JSON",
     "BigInt",
     "Connection",
     "Function",

@@ -1,7 +1,6 @@
 """Aggregate types of entities, and how what a client selects of them becomes aggregate lookups."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -12,10 +11,10 @@ from graphql import FieldNode
 
 from datasources.filters import EVERYTHING, And, Filter
 from datasources.lookup import Aggregate, AggregateLookup, ColumnType, Function, Row
-from resolvers.context import PageSizes, ResolveInfo
-from resolvers.definition import Entity, EntityColumn
+from resolvers.context import ResolveInfo
+from resolvers.definition import Entity, EntityColumn, is_enum
 from resolvers.errors import BadUserInput, TooManyGroups
-from resolvers.filters import filter_input, is_enum, to_comparisons, to_filter, value_comparison_input
+from resolvers.filters import filter_input, to_comparisons, to_filter, value_comparison_input
 from resolvers.ids import encode_id
 from resolvers.rows import decoder
 from resolvers.scalars import PYTHON_TYPES
@@ -25,10 +24,10 @@ from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, obj
 NUMBERS = {ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DECIMAL}
 ORDERED = NUMBERS | {ColumnType.STRING, ColumnType.DATE, ColumnType.DATETIME}
 INTEGERS = {ColumnType.INTEGER, ColumnType.BIGINT}
-FUNCTIONS = (Function.SUM, Function.AVG, Function.MIN, Function.MAX)
+NOUNS = {Function.SUM: "sum", Function.AVG: "average", Function.MIN: "least", Function.MAX: "greatest"}
+FUNCTIONS = tuple(NOUNS)
 
 Aggregates = tuple[Aggregate, ...]
-Run = Callable[[AggregateLookup], Awaitable[Sequence[Row]]]
 
 
 @cache
@@ -57,7 +56,7 @@ def _function_type(entity: Entity, function: Function) -> type | None:
         for column in columns_of(entity, function).values()
     ]
     name = f"{entity.name}{upper_first(function)}"
-    return object_type(name, specs, f"The {function} of each column; null over no row.") if specs else None
+    return object_type(name, specs, f"The {NOUNS[function]} of each column; null over no row.") if specs else None
 
 
 def _function_specs(entity: Entity) -> list[FieldSpec]:
@@ -87,8 +86,8 @@ def _group_by_enum(entity: Entity) -> Any:
 
 
 @cache
-def _group_type(entity: Entity) -> type:
-    keys = object_type(
+def _group_keys_type(entity: Entity) -> type:
+    return object_type(
         f"{entity.name}GroupKeys",
         [
             FieldSpec(name, optional(strawberry.ID if column.is_id else column.annotation))
@@ -96,9 +95,13 @@ def _group_type(entity: Entity) -> type:
         ],
         "What the rows of a group have in common; null where rows are not grouped by it, or have null.",
     )
+
+
+@cache
+def _group_type(entity: Entity) -> type:
     return object_type(
         f"{entity.name}Group",
-        [FieldSpec("keys", keys), *_function_specs(entity)],
+        [FieldSpec("keys", _group_keys_type(entity)), *_function_specs(entity)],
         f"Figures over {entity.plural} that share the same keys.",
     )
 
@@ -122,7 +125,7 @@ def _having_input(entity: Entity) -> type:
         ]
         if columns:
             name = f"{entity.name}{upper_first(function)}Having"
-            inner = input_type(name, columns, f"Conditions on the {function} of columns; all must hold.")
+            inner = input_type(name, columns, f"Conditions on the {NOUNS[function]} of columns; all must hold.")
             specs.append(FieldSpec(str(function), optional(inner)))
     return input_type(f"{entity.name}Having", specs, "Which groups; all conditions must hold.")
 
@@ -130,7 +133,11 @@ def _having_input(entity: Entity) -> type:
 def aggregate_arguments(entity: Entity) -> list[FieldSpec]:
     """`filter groupBy having`."""
     return [
-        FieldSpec("filter", optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity)))),
+        FieldSpec(
+            "filter",
+            optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity))),
+            "Only rows that satisfy this.",
+        ),
         FieldSpec("group_by", optional(list_of(_group_by_enum(entity))), "What the rows of a group have in common."),
         FieldSpec("having", optional(_having_input(entity)), "Only the groups whose figures satisfy this."),
     ]
@@ -145,49 +152,50 @@ class AggregateRead:
     groups: AggregateLookup | None
     group_by: tuple[EntityColumn, ...]
     maximum: int
+    skip: int
+    """How many values of a row precede its groups and figures."""
 
-    async def run(self, run: Run) -> Any:
-        """The field's value; `run` does a lookup and returns its rows without their key."""
+    @property
+    def lookups(self) -> tuple[AggregateLookup, ...]:
+        return tuple(lookup for lookup in (self.totals, self.groups) if lookup is not None)
 
-        async def rows(lookup: AggregateLookup | None) -> Sequence[Row]:
-            return () if lookup is None else await run(lookup)
-
-        totals, groups = await asyncio.gather(rows(self.totals), rows(self.groups))
-        return self.value(totals, groups)
-
-    def value(self, totals: Sequence[Row], groups: Sequence[Row]) -> Any:
+    def value(self, answers: Sequence[Sequence[Row]]) -> Any:
+        """The field's value, of the rows that each of `lookups` found."""
+        rows = iter(answers)
+        totals = next(rows) if self.totals else ()
+        groups = next(rows) if self.groups else ()
         if len(groups) > self.maximum:
             raise TooManyGroups(
                 f"There are more than {self.maximum} groups; narrow them down with filter or having, or group by less."
             )
-        figures = self._figures(totals[0] if totals else None, self.totals, 0)
+        figures = self._figures(totals[0] if totals else None, self.totals, self.skip)
         return aggregate_type(self.entity)(**figures, groups=[self._group(row) for row in groups])
 
+    def empty(self) -> Any:
+        """The field's value where there is nothing to look up."""
+        return self.value([() for _ in self.lookups])
+
     def _group(self, row: Row) -> Any:
-        made = _group_type(self.entity)
-        keys_type = _annotation(made, "keys")
-        keys = {column.attribute: _group_key(column, value) for column, value in zip(self.group_by, row, strict=False)}
-        return made(keys=keys_type(**keys), **self._figures(row, self.groups, len(self.group_by)))
+        values = row[self.skip :]
+        keys = {column.attribute: _group_key(column, value) for column, value in zip(self.group_by, values)}  # noqa: B905
+        figures = self._figures(values, self.groups, len(self.group_by))
+        return _group_type(self.entity)(keys=_group_keys_type(self.entity)(**keys), **figures)
 
     def _figures(self, row: Row | None, lookup: AggregateLookup | None, skip: int) -> dict[str, Any]:
-        by_function: dict[Function, dict[str, Any]] = {function: {} for function in FUNCTIONS}
+        by_function: dict[Function, dict[str, Any]] = {}
         figures: dict[str, Any] = {"count": 0}
         for position, aggregate in enumerate(lookup.aggregates if lookup else (), skip):
             value = None if row is None else row[position]
             if aggregate.column is None:
                 figures["count"] = value or 0
             else:
-                by_function[aggregate.function][self.entity.by_column[aggregate.column].attribute] = value
-        for function, values in by_function.items():
+                attribute = self.entity.by_column[aggregate.column].attribute
+                by_function.setdefault(aggregate.function, {})[attribute] = value
+        for function in FUNCTIONS:
             made = _function_type(self.entity, function)
             if made is not None:
-                figures[str(function)] = made(**values)
+                figures[str(function)] = made(**by_function.get(function, {}))
         return figures
-
-
-def _annotation(made: type, name: str) -> Any:
-    fields = made.__strawberry_definition__.fields  # type: ignore[attr-defined]
-    return next(field.type for field in fields if field.python_name == name)
 
 
 def _group_key(column: EntityColumn, value: Any) -> Any:
@@ -200,7 +208,7 @@ def _group_key(column: EntityColumn, value: Any) -> Any:
 
 
 def read_aggregate(
-    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], sizes: PageSizes
+    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], *, keyed: bool
 ) -> AggregateRead:
     """Works out an aggregate field's lookups. Raises BadUserInput for arguments that make no sense."""
     selected = selections(info, nodes, f"{entity.name}Aggregate")
@@ -212,6 +220,7 @@ def read_aggregate(
     if compared and not group_by:
         raise BadUserInput("having needs groupBy: it chooses among groups.")
 
+    maximum = info.context.page_sizes.groups
     totals = groups = None
     wanted = _selected_aggregates(entity, info, selected)
     if wanted:
@@ -224,9 +233,9 @@ def read_aggregate(
             group_by=tuple(column.column.name for column in group_by),
             filter=filter,
             having=having,
-            limit=sizes.groups + 1,
+            limit=maximum + 1,
         )
-    return AggregateRead(entity, totals, groups, group_by, sizes.groups)
+    return AggregateRead(entity, totals, groups, group_by, maximum, skip=1 if keyed else 0)
 
 
 def _group_columns(entity: Entity, terms: Sequence[Any]) -> tuple[EntityColumn, ...]:

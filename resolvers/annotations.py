@@ -71,6 +71,13 @@ def strip_none(annotation: Any) -> tuple[Any, bool]:
     return (rest[0] if len(rest) == 1 else annotation), nullable
 
 
+def shown(annotation: Any) -> str:
+    """An annotation as its author wrote it, more or less."""
+    if isinstance(annotation, ForwardRef):
+        return annotation.__forward_arg__
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
 def relation_target(annotation: Any) -> Target | None:
     """What a relation yields, or None when the annotation names no entity."""
     inner, nullable = strip_none(annotation)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 
-from datasources.base import Capabilities, Datasource
+from datasources.base import Datasource
 from datasources.errors import DatasourceError
 from datasources.lookup import ColumnType
 from datasources.registry import Registry
@@ -30,26 +30,12 @@ def _capability_problems(entity: Entity, sources: Registry) -> Iterator[str]:
         known = ", ".join(sorted(sources.sources)) or "none"
         yield f"{entity.name} is read from {entity.source!r}, which is not among the sources of the settings: {known}."
         return
-    capable = sources[entity.source].capabilities
-    lacking = entity.capabilities.beyond(capable)
+    lacking = entity.capabilities.beyond(sources[entity.source].capabilities)
     if lacking:
         yield (
             f"{entity.name} asks source {entity.source!r} for {', '.join(lacking)}, which it cannot do; "
             f"give @entity the source's own capabilities."
         )
-    yield from _relation_problems(entity, sources, capable)
-
-
-def _relation_problems(entity: Entity, sources: Registry, capable: Capabilities) -> Iterator[str]:
-    for relation in entity.relations.values():
-        if relation.through is None:
-            continue
-        field = f"{entity.name}.{relation.attribute}"
-        target, junction = relation.target(), relation.through.entity()
-        if junction.source != target.source:
-            yield f"{field}: {junction.name} and {target.name} must come from the same source to be read in one lookup."
-        elif target.source in sources and not sources[target.source].capabilities.through:
-            yield f"{field}: source {target.source!r} cannot read through a junction."
 
 
 async def verify(entities: Iterable[Entity], sources: Registry) -> None:

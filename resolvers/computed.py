@@ -11,7 +11,7 @@ from strawberry.types.info import Info
 
 from resolvers.annotations import return_annotation
 from resolvers.errors import SchemaError
-from resolvers.loaders import BatchLoader, batch_loader
+from resolvers.loaders import Loader, batch_loader
 
 BatchFunction = Callable[[list[Any], Info], Awaitable[Sequence[Any]]]
 
@@ -31,25 +31,25 @@ class BatchedComputed(Computed):
     def is_basic_field(self) -> bool:
         return False
 
-    def get_result(self, source: Any, info: Info | None, args: list[Any], kwargs: Any) -> Awaitable[Any]:
+    def get_result(self, source: Any, info: Info | None, args: list[Any], kwargs: Any) -> Any:
         assert info is not None  # noqa: S101 - Strawberry passes it to every field that is not basic
 
         async def batch(rows: list[Any]) -> list[Any]:
             values = await self.function(rows, info)
             if len(values) != len(rows):
-                raise SchemaError(f"{self.python_name} returned {len(values)} values for {len(rows)} rows.")
+                raise SchemaError(f"{self.function.__qualname__} returned {len(values)} values for {len(rows)} rows.")
             return list(values)
 
-        loader: BatchLoader = info.context.once(self, lambda: batch_loader(info.context, batch, id))
-        return loader.load(source)
+        loader: Loader = info.context.once(self, lambda: batch_loader(info.context, batch))
+        return loader.get(source)
 
 
 def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """A field computed from the attributes named in `needs`, which are loaded for it.
 
     Per row: `def display_total(self) -> str`; arguments after `self` become the field's arguments. With
-    `batched`, a static method: `async def margin(rows: list[Order], info: Info) -> list[Decimal]`, one value for
-    each row.
+    `batched`, a static method: `async def margin(rows: list[Order], info: Info) -> list[Decimal | None]`, one value
+    for each row. What reads a source had better be nullable: when the source fails, only this field is lost.
     """
 
     def decorate(declared: Any) -> Any:

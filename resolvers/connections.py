@@ -8,10 +8,9 @@ from typing import Any
 import strawberry
 from graphql import FieldNode
 
-from datasources.filters import Order
 from datasources.lookup import Lookup, Row
 from resolvers.context import PageSizes, ResolveInfo
-from resolvers.cursors import decode_cursor, encode_cursor
+from resolvers.cursors import cursor_encoder, decode_cursor
 from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, PageSizeExceeded
 from resolvers.filters import filter_input, to_filter
@@ -64,7 +63,11 @@ def connection_arguments(entity: Entity) -> list[FieldSpec]:
         FieldSpec("after", optional(str), "Only rows after this cursor."),
         FieldSpec("last", optional(int), "How many rows, from the end or before `before`."),
         FieldSpec("before", optional(str), "Only rows before this cursor."),
-        FieldSpec("filter", optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity)))),
+        FieldSpec(
+            "filter",
+            optional(deferred(f"{entity.name}Filter", lambda: filter_input(entity))),
+            "Only rows that satisfy this.",
+        ),
     ]
     if order is not None:
         specs.append(FieldSpec("order_by", optional(list_of(order)), "By default in the order of the key."))
@@ -79,66 +82,60 @@ class Page:
     lookup: Lookup
     size: int
     backward: bool
-    order: tuple[Order, ...]
-    positions: tuple[int, ...]
-    """Where the order's columns stand in a row."""
-    cursors: bool
+    edges: bool
+    """Whether edges are selected."""
+    ends: bool
+    """Whether the first and last row's cursors are."""
     instances: Materialise
+    cursor: Callable[[Row], str]
 
     def connection(self, rows: Sequence[Row], count: int) -> Any:
         """The page as an instance of the connection's type; `rows` may hold one more than the page's size."""
         more = len(rows) > self.size
-        page = list(rows[: self.size])
+        page = rows[: self.size]
         if self.backward:
-            page.reverse()
+            page = page[::-1]
         nodes = self.instances(page)
-        cursors = [self._cursor(row) for row in page] if self.cursors else []
         bounded = self.lookup.after is not None
-        edge = edge_type(self.entity)
-        return connection_type(self.entity)(
-            edges=[edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
-            if cursors
-            else [],
-            nodes=nodes,
-            page_info=PageInfo(
+        ends = self.ends and bool(page)
+        values: dict[str, Any] = {
+            "nodes": nodes,
+            "page_info": PageInfo(
                 has_next_page=bounded if self.backward else more,
                 has_previous_page=more if self.backward else bounded,
-                start_cursor=cursors[0] if cursors else None,
-                end_cursor=cursors[-1] if cursors else None,
+                start_cursor=self.cursor(page[0]) if ends else None,
+                end_cursor=self.cursor(page[-1]) if ends else None,
             ),
-            **({"total_count": count} if self.entity.capabilities.count else {}),
-        )
-
-    def _cursor(self, row: Row) -> str:
-        order = tuple(term.reversed() for term in self.order) if self.backward else self.order
-        return encode_cursor(self.lookup.collection, order, [row[position] for position in self.positions])
+        }
+        if self.edges:
+            edge = edge_type(self.entity)
+            values["edges"] = [edge(node=node, cursor=self.cursor(row)) for node, row in zip(nodes, page, strict=True)]
+        if self.entity.capabilities.count:
+            values["total_count"] = count
+        return connection_type(self.entity)(**values)
 
 
 def read_page(
-    entity: Entity,
-    info: ResolveInfo,
-    nodes: Iterable[FieldNode],
-    arguments: Mapping[str, Any],
-    sizes: PageSizes,
-    *,
-    keyed: bool,
+    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], *, keyed: bool
 ) -> Page:
     """Works out a connection field's lookup. Raises BadUserInput for arguments that make no sense."""
-    size, backward = _page_size(arguments, sizes)
+    size, backward = _page_size(arguments, info.context.page_sizes)
     forward_order = to_order(entity, arguments.get("order_by"))
     cursor = arguments.get("before") if backward else arguments.get("after")
-    position = None if cursor is None else decode_cursor(entity.collection, forward_order, cursor)
+    position = None if cursor is None else decode_cursor(entity, forward_order, cursor)
     order = tuple(term.reversed() for term in forward_order) if backward else forward_order
 
     selected = selections(info, nodes, f"{entity.name}Connection")
     edges = selections(info, selected.get("edges", ()), f"{entity.name}Edge")
     rows = [*selected.get("nodes", ()), *edges.get("node", ())]
     page_info = selections(info, selected.get("pageInfo", ()), "PageInfo")
-    cursors = "edges" in selected or not page_info.keys().isdisjoint(("startCursor", "endCursor"))
+    ends = not page_info.keys().isdisjoint(("startCursor", "endCursor"))
     columns = needed_columns(entity, selections(info, rows, entity.name))
-    if cursors:
+    if ends or "edges" in selected:
         columns = (*columns, *(term.column for term in order if term.column not in columns))
     skip = 1 if keyed else 0
+    peek = ("hasPreviousPage" if backward else "hasNextPage") in page_info
+    reads = "nodes" in selected or "edges" in selected or ends or peek
     return Page(
         entity=entity,
         lookup=Lookup(
@@ -147,15 +144,15 @@ def read_page(
             filter=to_filter(entity, arguments.get("filter")),
             order=order,
             after=position,
-            limit=size + 1 if size else 0,
+            limit=size + peek if reads else 0,
             count="totalCount" in selected,
         ),
         size=size,
         backward=backward,
-        order=order,
-        positions=tuple(columns.index(term.column) + skip for term in order) if cursors else (),
-        cursors=cursors,
+        edges="edges" in selected,
+        ends=ends,
         instances=materialiser(entity, columns, skip=skip),
+        cursor=cursor_encoder(entity, forward_order, columns, skip=skip),
     )
 
 

@@ -1,65 +1,73 @@
-"""Opaque keyset cursors: the order they belong to, and the values of the row's order columns."""
+"""Opaque keyset cursors: the connection and order they belong to, and the values of the row's order columns."""
 
 import base64
-import binascii
 import datetime
 import hashlib
 import uuid
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from functools import cache
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from datasources.filters import Order
-from datasources.lookup import Collection, ColumnType
+from datasources.lookup import ColumnType, Row
+from resolvers.definition import Entity
 from resolvers.errors import InvalidCursor
+from resolvers.scalars import INT64
 
 
-@cache
-def _signature(collection: str, order: tuple[Order, ...]) -> str:
-    text = repr((collection, [(term.column, term.descending, term.puts_nulls_first) for term in order]))
+def _signature(entity: Entity, order: Sequence[Order]) -> str:
+    text = repr((entity.name, [(term.column, term.descending, term.puts_nulls_first) for term in order]))
     return hashlib.blake2s(text.encode(), digest_size=4).hexdigest()
 
 
-def encode_cursor(collection: Collection, order: tuple[Order, ...], position: Sequence[Any]) -> str:
-    payload = orjson.dumps([_signature(collection.name, order), *position], default=str)
-    return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+def cursor_encoder(
+    entity: Entity, order: Sequence[Order], columns: Sequence[str], *, skip: int
+) -> Callable[[Row], str]:
+    """A function from a row, whose values after the first `skip` are `columns`, to its cursor in `order`."""
+    signature = _signature(entity, order)
+    positions = [columns.index(term.column) + skip for term in order if term.column in columns]
+
+    def encode(row: Row) -> str:
+        payload = orjson.dumps([signature, *(row[position] for position in positions)], default=str)
+        return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+
+    return encode
 
 
-def decode_cursor(collection: Collection, order: tuple[Order, ...], cursor: str) -> tuple[Any, ...]:
+def decode_cursor(entity: Entity, order: Sequence[Order], cursor: str) -> tuple[Any, ...]:
     """The position that `cursor` stands for. Raises InvalidCursor when it is malformed or of another order."""
     try:
-        payload = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
+        payload = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except ValueError:
         raise InvalidCursor(f"{cursor[:80]!r} is not a cursor: pass one that this connection returned.") from None
-    if not isinstance(payload, list) or not payload or payload[0] != _signature(collection.name, order):
+    if not isinstance(payload, list) or not payload or payload[0] != _signature(entity, order):
         raise InvalidCursor("The cursor belongs to another connection, or to another orderBy than this one.")
+    types = entity.collection.by_name
     try:
-        return tuple(
-            _native(collection.by_name[term.column].type, value) for term, value in zip(order, payload[1:], strict=True)
-        )
-    except (ValueError, TypeError, InvalidOperation):
+        return tuple(_native(types[term.column].type, value) for term, value in zip(order, payload[1:], strict=True))
+    except (ValueError, TypeError, ArithmeticError):
         raise InvalidCursor("The cursor's position is malformed: pass one that this connection returned.") from None
 
 
 def _native(column_type: ColumnType, value: Any) -> Any:
-    if value is None:
-        return None
+    """The value as it was before it became JSON. Raises ValueError, TypeError or ArithmeticError when it is none."""
     match column_type:
+        case _ if value is None:
+            return None
         case ColumnType.DECIMAL:
-            return Decimal(_typed(value, str))
+            return _finite(Decimal(_typed(value, str)))
         case ColumnType.DATETIME:
-            return datetime.datetime.fromisoformat(_typed(value, str))
+            return datetime.datetime.fromisoformat(_typed(value, str)).astimezone(datetime.UTC)
         case ColumnType.DATE:
             return datetime.date.fromisoformat(_typed(value, str))
         case ColumnType.UUID:
             return uuid.UUID(_typed(value, str))
         case ColumnType.INTEGER | ColumnType.BIGINT:
-            return _typed(value, int)
+            return _of_64_bits(_typed(value, int))
         case ColumnType.FLOAT:
-            return float(value)
+            return float(value) if type(value) is int else _typed(value, float)
         case ColumnType.BOOLEAN:
             return _typed(value, bool)
         case _:
@@ -70,3 +78,15 @@ def _typed(value: Any, expected: type) -> Any:
     if type(value) is not expected:
         raise TypeError(value)
     return value
+
+
+def _finite(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise ValueError(number)
+    return number
+
+
+def _of_64_bits(number: int) -> int:
+    if number not in INT64:
+        raise ValueError(number)
+    return number

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -107,6 +108,10 @@ class Entity:
                 f"{self.name}.{attribute} refers to {name!r}, which is not among the entities of the schema ({known})."
             )
         return self.targets[name]
+
+
+def is_enum(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Enum)
 
 
 def entity_of(cls: Any) -> Entity | None:

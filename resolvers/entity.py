@@ -1,54 +1,35 @@
 """`@entity`: makes a class whose attributes are columns and relations into a Strawberry type."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from enum import Enum
 from typing import Any, TypeVar, dataclass_transform
+from uuid import UUID
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.base import get_object_definition
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+from strawberry.types.enum import has_enum_definition
 from strawberry.types.field import StrawberryField
 
 from datasources.base import EVERYTHING_CAPABLE, Capabilities
 from datasources.lookup import Column, ColumnType
-from resolvers.annotations import Shape, annotations_of, relation_target, strip_none
+from resolvers.annotations import Shape, annotations_of, relation_target, shown, strip_none
+from resolvers.columns import ColumnSpec, column
 from resolvers.computed import Computed
-from resolvers.definition import Entity, EntityColumn, Relation, ThroughEntity
+from resolvers.definition import Entity, EntityColumn, Relation, ThroughEntity, entity_of, is_enum
 from resolvers.errors import SchemaError
-from resolvers.fields import id_field, relation_field
+from resolvers.fields import column_field, id_field, relation_field
 from resolvers.node import Node
 from resolvers.relations import RelationSpec, belongs_to, has_many, has_one, many_to_many
-from resolvers.scalars import column_type_of
+from resolvers.scalars import BigInt, column_type_of
 from resolvers.types import camel
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """What `column()` says beyond the annotation."""
-
-    name: str | None
-    description: str | None
-    filterable: bool
-    sortable: bool
-    scale: int | None
-
-
-def column(
-    name: str | None = None,
-    *,
-    description: str | None = None,
-    filterable: bool = True,
-    sortable: bool = True,
-    scale: int | None = None,
-) -> Any:
-    """A column that wants more said than its type: its `name` in the collection, a description, …
-
-    `scale` is the number of digits after the point of a Decimal, where the source does not tell.
-    """
-    return ColumnSpec(name, description, filterable, sortable, scale)
+NATURAL_KEYS = (str, int, BigInt, UUID, date)
+RESERVED_NAMES = ("and", "or", "not")
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(column, belongs_to, has_one, has_many, many_to_many))
@@ -99,19 +80,20 @@ class _Builder:
 
     def build(self, natural_keys: tuple[str, ...], plural: str) -> type:
         annotations = annotations_of(self.cls)
+        self._check_attributes(annotations)
         key_type = self._add_key(annotations.pop("id", annotations.get(self.key, int)))
+        relations = {name: spec for name, spec in vars(self.cls).items() if isinstance(spec, RelationSpec)}
         for name, annotation in annotations.items():
             declared = self.cls.__dict__.get(name)
-            if isinstance(declared, RelationSpec):
-                self._add_relation(name, annotation, declared)
-            elif isinstance(declared, StrawberryField):
+            if isinstance(declared, StrawberryField):
                 self.fields[name] = declared
-            else:
+            elif name not in relations:
                 self._add_column(name, annotation, declared)
+        for name, spec in relations.items():
+            self._add_relation(name, annotations[name], spec)
         for name in natural_keys:
-            if name not in self.columns:
-                raise SchemaError(f"{self.cls.__name__}: natural key {name!r} is not one of its columns.")
-        description = inspect.cleandoc(self.cls.__doc__) if self.cls.__doc__ else None
+            self._check_natural_key(name)
+        description = _docstring(self.cls)
         self.definition = Entity(
             name=self.cls.__name__,
             cls=self.cls,
@@ -129,12 +111,39 @@ class _Builder:
         )
         return self._strawberry_type(description)
 
+    def _check_attributes(self, annotations: Mapping[str, Any]) -> None:
+        parent = self.cls.__mro__[1]
+        if parent is not object:
+            raise SchemaError(f"{self.cls.__name__} cannot inherit from {parent.__name__}: its columns are its own.")
+        for name, declared in vars(self.cls).items():
+            if isinstance(declared, (RelationSpec, ColumnSpec)) and name not in annotations:
+                raise SchemaError(f"{self.cls.__name__}.{name} says nothing of its type: write `{name}: … = …`.")
+        for name in annotations:
+            if name.startswith("_"):
+                raise SchemaError(f"{self.cls.__name__}.{name}: the graph has no names with a leading underscore.")
+            if camel(name) in RESERVED_NAMES:
+                raise SchemaError(
+                    f"{self.cls.__name__}.{name}: filters have a {camel(name)!r} of their own; call the attribute "
+                    f'otherwise and write column("{name}").'
+                )
+
+    def _check_natural_key(self, name: str) -> None:
+        if name not in self.columns or name == "id":
+            known = ", ".join(column for column in self.columns if column != "id") or "none"
+            raise SchemaError(f"{self.cls.__name__}: natural key {name!r} is not one of its columns: {known}.")
+        column = self.columns[name]
+        if column.is_id or column.annotation not in NATURAL_KEYS:
+            raise SchemaError(
+                f"{self.cls.__name__}.{name}: a natural key is a str, an int, a BigInt, a UUID or a date; "
+                "other types do not identify a row."
+            )
+
     def _add_key(self, annotation: Any) -> ColumnType:
         inner, _ = strip_none(annotation)
         key_type = column_type_of(inner)
         if key_type is ColumnType.INTEGER:
             key_type = ColumnType.BIGINT
-        if key_type not in (ColumnType.BIGINT, ColumnType.STRING, ColumnType.UUID):
+        if key_type not in (ColumnType.BIGINT, ColumnType.STRING, ColumnType.UUID) or is_enum(inner):
             raise SchemaError(f"{self.cls.__name__}: the key {self.key!r} must be an int, a str or a UUID.")
         self.columns["id"] = EntityColumn("id", Column(self.key, key_type, False), strawberry.ID, self.itself)
         self.fields["id"] = id_field(
@@ -147,28 +156,45 @@ class _Builder:
         column_type = column_type_of(inner)
         if column_type is None:
             raise SchemaError(
-                f"{self.cls.__name__}.{name}: a column cannot be {annotation!r}. Columns are str, int, float, bool, "
+                f"{self.cls.__name__}.{name}: a column cannot be {shown(inner)}. Columns are str, int, float, bool, "
                 "Decimal, datetime, date, UUID, JSON, BigInt or an enum; relations are declared with belongs_to, "
                 "has_one, has_many or many_to_many; other fields with computed."
             )
         if declared is not None and not isinstance(declared, ColumnSpec):
             raise SchemaError(f"{self.cls.__name__}.{name}: columns have no default; write column(…) to say more.")
+        if is_enum(inner):
+            self._check_enum(name, inner)
         spec = declared or ColumnSpec(None, None, True, True, None)
-        self.columns[name] = EntityColumn(
+        made = EntityColumn(
             attribute=name,
             column=Column(spec.name or name, column_type, nullable, spec.scale),
             annotation=inner,
             filterable=spec.filterable,
             sortable=spec.sortable,
         )
-        self.fields[name] = StrawberryField(
-            python_name=name, type_annotation=StrawberryAnnotation(annotation), description=spec.description
-        )
+        self.columns[name] = made
+        self.fields[name] = column_field(self.itself, made, annotation, spec.description)
+
+    def _check_enum(self, name: str, enum: type[Enum]) -> None:
+        for member in enum:
+            if not isinstance(member.value, str):
+                raise SchemaError(
+                    f"{self.cls.__name__}.{name}: {enum.__name__}.{member.name} is {member.value!r}; the values of an "
+                    "enum are the strings that the column holds."
+                )
+        if not has_enum_definition(enum):
+            strawberry.enum(enum)
+        graph_enum = enum.__strawberry_definition__  # type: ignore[attr-defined]
+        if graph_enum.description is None:
+            graph_enum.description = _docstring(enum)
 
     def _add_relation(self, name: str, annotation: Any, spec: RelationSpec) -> None:
         target = relation_target(annotation)
         if target is None:
-            raise SchemaError(f"{self.cls.__name__}.{name}: {annotation!r} names no entity.")
+            raise SchemaError(
+                f"{self.cls.__name__}.{name}: {shown(annotation)} names no entity; write `X | None` for one, "
+                "`Connection[X]` or `list[X]` for many."
+            )
         to_many = spec.kind in ("has_many", "many_to_many")
         if to_many is (target.shape is Shape.ONE):
             wanted = f"Connection[{target.name}] or list[{target.name}]" if to_many else f"{target.name} | None"
@@ -181,9 +207,7 @@ class _Builder:
         remote: str | None = spec.by
         if spec.kind == "belongs_to":
             local, remote = spec.by, None
-            self._add_reference(
-                spec.by, target_entity, nullable=target.nullable, description=f"The id of `{camel(name)}`."
-            )
+            self._add_reference(spec.by, name, target_entity, nullable=target.nullable)
         if spec.kind == "many_to_many":
             junction = spec.through or ""
             through = ThroughEntity(lambda: self.itself().target(junction, name), spec.by, spec.to or "")
@@ -191,11 +215,16 @@ class _Builder:
         self.relations[name] = Relation(name, self.itself, target_entity, local, remote, to_many, through)
         self.fields[name] = relation_field(self.relations[name], target, spec.description)
 
-    def _add_reference(self, name: str, target: Callable[[], Entity], *, nullable: bool, description: str) -> None:
-        if name in self.columns:
+    def _add_reference(self, column: str, relation: str, target: Callable[[], Entity], *, nullable: bool) -> None:
+        """The column that a belongs_to reads; it may be declared, so that computed fields can name it."""
+        known = next((each for each in self.columns.values() if each.column.name == column), None)
+        if known is not None and known.is_id:
             return
-        self.columns[name] = EntityColumn(name, Column(name, ColumnType.BIGINT, nullable), strawberry.ID, target)
-        self.fields[name] = id_field(name, target, nullable=nullable, description=description)
+        name = column
+        if known is not None:
+            name, nullable = known.attribute, known.column.nullable
+        self.columns[name] = EntityColumn(name, Column(column, ColumnType.BIGINT, nullable), strawberry.ID, target)
+        self.fields[name] = id_field(name, target, nullable=nullable, description=f"The id of `{camel(relation)}`.")
 
     def _needs(self) -> dict[str, tuple[str, ...]]:
         needs: dict[str, tuple[str, ...]] = {
@@ -224,13 +253,35 @@ class _Builder:
         }
         cls.__getattr__ = _not_loaded
         cls = strawberry.type(cls, description=description)
-        node = get_object_definition(Node, strict=True)
-        cls.__strawberry_definition__.interfaces.append(node)
+        cls.__init__ = _row_of
+        cls.__eq__, cls.__hash__ = object.__eq__, object.__hash__
+        setattr(cls, TYPE_CAST_ATTRIBUTE, None)
+        definition = get_object_definition(cls, strict=True)
+        definition.interfaces.append(get_object_definition(Node, strict=True))
+        definition.is_type_of = lambda value, _info: type(value) is cls
         cls.__entity__ = self.definition
         return cls  # type: ignore[no-any-return]
 
 
+def _docstring(cls: type) -> str | None:
+    """The class's own docstring, not one that Python or a parent class gives it."""
+    written = vars(cls).get("__doc__")
+    return inspect.cleandoc(written) if written else None
+
+
+def _row_of(instance: Any, **values: Any) -> None:
+    """For tests of computed fields: an instance with the columns that are given, as if only those had been loaded."""
+    definition = entity_of(type(instance))
+    columns = definition.columns if definition is not None else {}
+    for name, value in values.items():
+        if name not in columns:
+            raise TypeError(f"{type(instance).__name__} has no column {name!r}; it has {', '.join(columns)}.")
+        instance.__dict__[name] = value
+
+
 def _not_loaded(instance: Any, name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
     raise AttributeError(
         f"{type(instance).__name__}.{name} was not loaded. If it is a column, name it in the needs of the "
         "computed field that reads it."

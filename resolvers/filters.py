@@ -9,13 +9,11 @@ import strawberry
 
 from datasources.filters import EVERYTHING, And, Compare, Exists, Filter, Not, Operator, Or
 from datasources.lookup import ColumnType
-from resolvers.definition import Entity, EntityColumn, Relation
+from resolvers.definition import Entity, EntityColumn, Relation, is_enum
 from resolvers.errors import BadUserInput
 from resolvers.ids import decode_id
 from resolvers.scalars import PYTHON_TYPES
 from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, optional, upper_first
-
-Operators = frozenset[Operator]
 
 EQUALITY = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
 RANGE = (Operator.LT, Operator.LTE, Operator.GT, Operator.GTE)
@@ -57,21 +55,17 @@ def operators_for(column: EntityColumn) -> tuple[Operator, ...]:
     return EQUALITY + RANGE + NULL
 
 
-def is_enum(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Enum)
-
-
 def _scalar_name(annotation: Any) -> str:
     names = {"str": "String", "int": "Int", "bool": "Boolean", "datetime": "DateTime"}
     return names.get(annotation.__name__, upper_first(annotation.__name__))
 
 
-def comparison_input(column: EntityColumn, capable: Operators) -> type:
-    """`StringFilter`, `DecimalFilter`, `OrderStatusFilter`…, with what the source can do of it."""
+def comparison_input(entity: Entity, column: EntityColumn) -> type:
+    """`StringFilter`, `OrderStatusFilter`…; `StringScmFilter` where source `scm` cannot do all of it."""
     annotation = strawberry.ID if column.is_id else column.annotation
     possible = operators_for(column)
-    operators = tuple(operator for operator in possible if operator in capable)
-    return _comparison_input(annotation, operators, "" if operators == possible else "Basic")
+    operators = tuple(operator for operator in possible if operator in entity.capabilities.operators)
+    return _comparison_input(annotation, operators, "" if operators == possible else upper_first(camel(entity.source)))
 
 
 def value_comparison_input(column_type: ColumnType) -> type:
@@ -97,10 +91,9 @@ def _comparison_input(annotation: Any, operators: tuple[Operator, ...], variant:
 @cache
 def filter_input(entity: Entity) -> type:
     """`OrderFilter`: a condition for each column and for relations within the source, `and`, `or`, `not`."""
-    capable = entity.capabilities
     itself = deferred(f"{entity.name}Filter", lambda: filter_input(entity))
     specs = [
-        FieldSpec(name, optional(comparison_input(column, capable.operators)), graphql_name=camel(name))
+        FieldSpec(name, optional(comparison_input(entity, column)), graphql_name=camel(name))
         for name, column in entity.columns.items()
         if column.filterable
     ]
@@ -109,14 +102,15 @@ def filter_input(entity: Entity) -> type:
         for relation in filterable_relations(entity)
     )
     specs.append(FieldSpec("and_", optional(list_of(itself)), "All of these hold.", "and"))
-    if capable.combine:
+    if entity.capabilities.combine:
         specs.append(FieldSpec("or_", optional(list_of(itself)), "At least one of these holds.", "or"))
         specs.append(FieldSpec("not_", optional(itself), "This does not hold.", "not"))
     return input_type(f"{entity.name}Filter", specs, f"Which rows of {entity.plural}; all conditions must hold.")
 
 
 def filterable_relations(entity: Entity) -> list[Relation]:
-    if not entity.capabilities.exists:
+    """The relations that filters reach through: those within the source, where it can do it."""
+    if not (entity.capabilities.exists and entity.capabilities.combine):
         return []
     return [relation for relation in entity.relations.values() if relation.same_source]
 
@@ -195,25 +189,14 @@ def to_comparisons(
     comparisons: list[Filter] = []
     for name, value in conditions.items():
         operator = OPERATORS[name]
-        if operator in LISTS and value is not None:
-            comparisons.append(_membership(column, operator, [None if v is None else native(v) for v in value]))
-            continue
         if value is None and operator not in (Operator.EQ, Operator.NE):
             raise BadUserInput(f"{where}: {name} cannot be null; write isNull, or leave {name} out.")
-        converted = value if value is None or operator is Operator.IS_NULL else native(value)
-        comparisons.append(Compare(column, operator, converted))
+        if operator in LISTS:
+            value = tuple(map(native, value))
+        elif value is not None and operator is not Operator.IS_NULL:
+            value = native(value)
+        comparisons.append(Compare(column, operator, value))
     return comparisons[0] if len(comparisons) == 1 else And(tuple(comparisons))
-
-
-def _membership(column: str, operator: Operator, values: list[Any]) -> Filter:
-    """IN and NOT IN, with a null among the values meaning: is null."""
-    present = Compare(column, Operator.IN, tuple(value for value in values if value is not None))
-    found: Filter = present
-    if None in values:
-        found = Or((present, Compare(column, Operator.IS_NULL, True)))
-    if operator is Operator.IN:
-        return found
-    return Not(found) if None in values else Compare(column, Operator.NOT_IN, present.value)
 
 
 def _relation_translator(relation: Relation) -> Translator:

@@ -3,6 +3,7 @@
 Where the type is known (`customer(id:)`, filters), the bare key is taken as well.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +13,9 @@ from resolvers.scalars import INT64
 
 if TYPE_CHECKING:
     from resolvers.definition import Entity
+
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+"""As keys are written, so that a row has one id only."""
 
 
 def encode_id(type_name: str, key: Any) -> str:
@@ -44,7 +48,7 @@ def parse_key(key_type: ColumnType, text: str) -> Any:
             return UUID(text)
         if key_type is ColumnType.STRING:
             return text or None
-        number = int(text) if text.isascii() and len(text) <= 20 else INT64.stop
     except ValueError:
         return None
+    number = int(text) if INTEGER.fullmatch(text) else INT64.stop
     return number if number in INT64 else None

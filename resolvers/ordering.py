@@ -22,20 +22,31 @@ class OrderDirection(Enum):
     DESC_NULLS_LAST = (True, False)
 
 
+@strawberry.enum(description="Nulls are the largest values.")
+class PlainOrderDirection(Enum):
+    """Direction, where the source does not let one choose where nulls go."""
+
+    ASC = (False, None)
+    DESC = (True, None)
+
+
 @cache
 def order_input(entity: Entity) -> type | None:
     """`OrderOrderBy`: one column and its direction; None when the source cannot order."""
     if not entity.capabilities.order:
         return None
+    direction = OrderDirection if entity.capabilities.null_order else PlainOrderDirection
     specs = [
-        FieldSpec(name, optional(OrderDirection), graphql_name=camel(name))
+        FieldSpec(name, optional(direction), graphql_name=camel(name))
         for name, column in entity.columns.items()
         if column.sortable and column.column.type is not ColumnType.JSON
     ]
     return input_type(f"{entity.name}OrderBy", specs, f"One term in the order of {entity.plural}.", one_of=True)
 
 
-def to_order(entity: Entity, terms: Sequence[Mapping[str, OrderDirection]] | None) -> tuple[Order, ...]:
+def to_order(
+    entity: Entity, terms: Sequence[Mapping[str, OrderDirection | PlainOrderDirection]] | None
+) -> tuple[Order, ...]:
     """The client's terms, made total by the key in the last term's direction (so that one index can serve both)."""
     columns = {camel(name): column.column.name for name, column in entity.columns.items()}
     order: list[Order] = []

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any
 
 from datasources.lookup import Row
-from resolvers.definition import Entity, EntityColumn
+from resolvers.definition import Entity, EntityColumn, is_enum
 
 Materialise = Callable[[Iterable[Row]], list[Any]]
 
@@ -15,11 +15,13 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
 
     An instance has the native value of each column as an attribute: `order.id` is the key, not the global id.
     """
-    attributes = [
-        (columns.index(column.column.name) + skip, attribute, decoder(column))
+    wanted = [
+        (attribute, columns.index(column.column.name) + skip, decoder(column))
         for attribute, column in entity.columns.items()
         if column.column.name in columns
     ]
+    plain = [(attribute, index) for attribute, index, decode in wanted if decode is None]
+    decoded = [(attribute, index, decode) for attribute, index, decode in wanted if decode is not None]
     cls = entity.cls
     new = object.__new__
 
@@ -27,9 +29,9 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
         made = []
         for row in rows:
             instance: Any = new(cls)
-            values = instance.__dict__
-            for index, attribute, decode in attributes:
-                values[attribute] = row[index] if decode is None else decode(row[index])
+            instance.__dict__ = values = {attribute: row[index] for attribute, index in plain}
+            for attribute, index, decode in decoded:
+                values[attribute] = decode(row[index])
             made.append(instance)
         return made
 
@@ -37,7 +39,8 @@ def materialiser(entity: Entity, columns: tuple[str, ...], *, skip: int = 0) -> 
 
 
 def decoder(column: EntityColumn) -> Callable[[Any], Any] | None:
-    if not (isinstance(column.annotation, type) and issubclass(column.annotation, Enum)):
+    """A function from an enum's stored value to its member; what is no member's value stays as it is."""
+    if not is_enum(column.annotation):
         return None
     members = {member.value: member for member in column.annotation}
     return lambda value: members.get(value, value)

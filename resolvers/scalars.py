@@ -1,12 +1,15 @@
 """The scalars of the graph, and how Python annotations, column types and GraphQL scalars correspond."""
 
-import datetime
-import uuid
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NewType
+from uuid import UUID
 
 import strawberry
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, value_from_ast_untyped
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -16,22 +19,114 @@ BigInt = NewType("BigInt", int)
 
 INT64 = range(-(2**63), 2**63)
 
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+DECIMAL_DIGITS = 64
 
-def _parse_big_int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError(f"BigInt cannot represent {value!r}: write an integer, or a string of digits.")
-    number = int(value) if isinstance(value, int) or len(value) <= 20 else INT64.stop
-    if number not in INT64:
-        raise ValueError("BigInt cannot represent a value outside of 64 bits.")
-    return number
+
+def _parse_decimal(text: str) -> Decimal | None:
+    if len(text) > DECIMAL_DIGITS + 2 or not _DECIMAL.fullmatch(text):
+        return None
+    number = Decimal(text)
+    return number if abs(number.adjusted()) < DECIMAL_DIGITS else None
+
+
+def _format_decimal(value: Any) -> str:
+    return format(value if isinstance(value, Decimal) else Decimal(str(value)), "f")
+
+
+def _parse_date_time(text: str) -> datetime | None:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
+
+
+def _format_date_time(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError(f"{value!r} has no offset from UTC.")
+    return value.isoformat()
+
+
+def _parse_big_int(text: str) -> int | None:
+    number = int(text) if _INTEGER.fullmatch(text) else INT64.stop
+    return number if number in INT64 else None
+
+
+def _scalar(
+    name: str,
+    description: str,
+    expected: str,
+    parse: Callable[[str], Any],
+    serialize: Callable[[Any], str],
+    numbers: tuple[type, ...] = (),
+) -> ScalarDefinition:
+    """A scalar that is written as a string, or as a number of the types `numbers`; `parse` knows valid text."""
+
+    def parse_text(text: str) -> Any:
+        try:
+            parsed = parse(text)
+        except (ValueError, OverflowError):
+            parsed = None
+        if parsed is None:
+            raise _refusal(text)
+        return parsed
+
+    def parse_value(value: Any) -> Any:
+        if isinstance(value, str):
+            return parse_text(value)
+        if type(value) in numbers:
+            return parse_text(repr(value))
+        raise _refusal(value)
+
+    def parse_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        if isinstance(node, StringValueNode):
+            return parse_text(node.value)
+        if isinstance(node, (IntValueNode, FloatValueNode)) and numbers:
+            return parse_text(node.value)
+        raise _refusal(value_from_ast_untyped(node, variables))
+
+    def _refusal(value: Any) -> GraphQLError:
+        shown = repr(value[:80]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
+        return GraphQLError(f"{name} cannot represent {shown}: write {expected}.")
+
+    return strawberry.scalar(
+        name=name, description=description, serialize=serialize, parse_value=parse_value, parse_literal=parse_literal
+    )
 
 
 SCALARS: dict[object, ScalarDefinition] = {
-    BigInt: strawberry.scalar(
-        name="BigInt",
-        description="A 64-bit integer, as a string, because JSON numbers lose digits beyond 2^53.",
-        serialize=str,
-        parse_value=_parse_big_int,
+    Decimal: _scalar(
+        "Decimal",
+        'An exact decimal number, as a string with all of its digits: `"1234.50"`. Numbers are read, too.',
+        f'a number of at most {DECIMAL_DIGITS} digits, such as "1234.50"',
+        _parse_decimal,
+        _format_decimal,
+        (int, float),
+    ),
+    datetime: _scalar(
+        "DateTime",
+        "A moment, as ISO 8601 with its offset from UTC: `2026-01-31T09:30:00+01:00`. What comes without an offset "
+        "is refused, as it could mean many moments.",
+        'date, time and offset, such as "2026-01-31T09:30:00+01:00" or "2026-01-31T08:30:00Z"',
+        _parse_date_time,
+        _format_date_time,
+    ),
+    date: _scalar(
+        "Date", "A day, as ISO 8601: `2026-01-31`.", 'a day, such as "2026-01-31"', date.fromisoformat, date.isoformat
+    ),
+    UUID: _scalar(
+        "UUID",
+        "A UUID: `123e4567-e89b-42d3-a456-426614174000`.",
+        'a UUID, such as "123e4567-e89b-42d3-a456-426614174000"',
+        UUID,
+        str,
+    ),
+    BigInt: _scalar(
+        "BigInt",
+        "A 64-bit integer, as a string, because JSON numbers lose digits beyond 2^53. Numbers are read, too.",
+        'an integer of 64 bits, such as "9007199254740993"',
+        _parse_big_int,
+        str,
+        (int,),
     ),
 }
 """For `StrawberryConfig(scalar_map=…)`."""
@@ -42,9 +137,9 @@ COLUMN_TYPES: dict[Any, ColumnType] = {
     float: ColumnType.FLOAT,
     bool: ColumnType.BOOLEAN,
     Decimal: ColumnType.DECIMAL,
-    datetime.datetime: ColumnType.DATETIME,
-    datetime.date: ColumnType.DATE,
-    uuid.UUID: ColumnType.UUID,
+    datetime: ColumnType.DATETIME,
+    date: ColumnType.DATE,
+    UUID: ColumnType.UUID,
     JSON: ColumnType.JSON,
     BigInt: ColumnType.BIGINT,
 }

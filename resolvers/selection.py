@@ -4,15 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
+    BooleanValueNode,
     FieldNode,
     FragmentSpreadNode,
     GraphQLAbstractType,
-    GraphQLIncludeDirective,
     GraphQLObjectType,
-    GraphQLSkipDirective,
     InlineFragmentNode,
+    SelectionNode,
     SelectionSetNode,
-    get_directive_values,
+    ValueNode,
+    VariableNode,
     is_abstract_type,
 )
 
@@ -49,14 +50,21 @@ def _fields(info: ResolveInfo, selection_set: SelectionSetNode, type_name: str) 
                 yield from _fields(info, fragment.selection_set, type_name)
 
 
-def _included(info: ResolveInfo, node: Any) -> bool:
-    if not node.directives:
-        return True
-    skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
-    if skip is not None and skip["if"] is True:
-        return False
-    include = get_directive_values(GraphQLIncludeDirective, node, info.variable_values)
-    return include is None or include["if"] is not False
+def _included(info: ResolveInfo, node: SelectionNode) -> bool:
+    for directive in node.directives or ():
+        if directive.name.value in ("skip", "include"):
+            condition = directive.arguments[0].value if directive.arguments else None
+            if _boolean(info, condition) is (directive.name.value == "skip"):
+                return False
+    return True
+
+
+def _boolean(info: ResolveInfo, value: ValueNode | None) -> bool:
+    """What `if:` says; not by `get_directive_values`, as Strawberry replaces the variables by a plain dict."""
+    if isinstance(value, VariableNode):
+        variables: Any = info.variable_values
+        return bool(getattr(variables, "coerced", variables)[value.name.value])
+    return isinstance(value, BooleanValueNode) and value.value
 
 
 def _applies(info: ResolveInfo, condition: str, type_name: str) -> bool:

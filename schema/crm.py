@@ -6,16 +6,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import strawberry
-from strawberry.scalars import JSON
-
-from resolvers import Connection, belongs_to, column, entity, has_many
+from resolvers import JSON, Connection, belongs_to, column, entity, has_many
 
 if TYPE_CHECKING:
     from schema.erp import Employee, Order
 
 
-@strawberry.enum
 class Segment(Enum):
     """How large a customer is."""
 
@@ -24,7 +20,6 @@ class Segment(Enum):
     SMALL_BUSINESS = "SMALL_BUSINESS"
 
 
-@strawberry.enum
 class Stage(Enum):
     """How far an opportunity has come."""
 

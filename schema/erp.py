@@ -5,11 +5,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import strawberry
-from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from resolvers import (
+    JSON,
     BigInt,
     Connection,
     Function,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from schema.scm import Shipment, StockLevel, Supplier
 
 
-@strawberry.enum
 class OrderStatus(Enum):
     """Where an order stands."""
 
@@ -73,7 +71,7 @@ class Product:
 
     @computed(needs=("id",), batched=True)
     @staticmethod
-    async def units_sold(rows: "list[Product]", info: Info) -> list[BigInt]:
+    async def units_sold(rows: "list[Product]", info: Info) -> list[BigInt | None]:
         """How many have been ordered, ever."""
         sold = await aggregate_by(
             info, OrderLine, Function.SUM, "quantity", by="product_id", keys=[row.id for row in rows]

@@ -4,8 +4,6 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from datasources.rest import REST_CAPABILITIES
 from resolvers import Connection, belongs_to, column, entity, has_many
 
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
     from schema.erp import Order, Product
 
 
-@strawberry.enum
 class ShipmentStatus(Enum):
     """Where a shipment is."""
 

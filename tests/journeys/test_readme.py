@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 def block(language: str, containing: str) -> str:
     """The README's only block of this language that contains the text."""
     (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
-    return found
+    return str(found)
 
 
 @pytest.fixture

@@ -70,6 +70,14 @@ async def test_goes_below_the_path_of_its_url() -> None:
     assert app.requests == ["GET /api/v1/health", "GET /api/v1/people?sort=id&limit=1000&fields=id"]
 
 
+async def test_its_health_may_be_elsewhere() -> None:
+    app = Recorded(collection_api(ROWS))
+    transport = httpx.ASGITransport(app)
+    async with opened(RestSource("rest", "http://rest", transport=transport, health="/people")) as source:
+        await source.check()
+    assert app.requests == ["GET /people"]
+
+
 async def test_sends_its_headers() -> None:
     app = Recorded(collection_api(ROWS))
     headers = {"authorization": "Bearer secret"}

@@ -1,0 +1,146 @@
+"""PostgreSQL, and what speaks its protocol, as a datasource."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import asyncpg
+from sqlalchemy import func
+
+from datasources.base import EVERYTHING_CAPABLE, Capabilities
+from datasources.errors import SourceMisbehaved, SourceUnavailable
+from datasources.lookup import AggregateLookup, ColumnType, Lookup, Row, Rows
+from datasources.sql.builder import Statement
+from datasources.sql.dialect import Physical
+from datasources.sql.postgres_dialect import PostgresDialect, folding
+from datasources.sql.postgres_errors import VENDOR, mapped
+from datasources.sql.reader import CACHED_STATEMENTS, Reader
+
+CLOSE_SECONDS = 1.0
+"""How long lookups in flight may take when the source is closed."""
+CANCEL_SECONDS = 1.0
+"""How long a cancelled statement may take to end. PostgreSQL may miss a request to cancel what it has not yet begun;
+then the connection is closed, which it sees within `client_connection_check_interval`."""
+
+_COLUMNS = """
+SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
+  SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indpred IS NULL AND i.indisvalid
+)
+FROM pg_attribute a
+JOIN pg_type declared ON declared.oid = a.atttypid
+JOIN pg_type t ON t.oid = CASE WHEN declared.typtype = 'd' THEN declared.typbasetype ELSE declared.oid END
+WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+_SERVER = """
+SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+  ARRAY(SELECT collname::text FROM pg_collation WHERE collencoding IN (-1, pg_char_to_encoding(getdatabaseencoding())))
+"""
+
+
+class PostgresSource:
+    """The database at `postgresql+asyncpg://…`; collections may be named with their schema, `sales.orders`.
+
+    Connections are made when lookups need them: a server that is away fails them until it is back, and no start.
+    """
+
+    def __init__(self, name: str, url: str, *, pool_size: int = 10, connect_timeout: float = 5.0) -> None:
+        """`connect_timeout` in seconds."""
+        self._name = name
+        self._dsn = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", url)
+        self._pool_size = pool_size
+        self._connect_timeout = connect_timeout
+        self._pool: asyncpg.Pool | None = None
+        self._dialect = PostgresDialect(func.lower)
+        self.reader = Reader(name, lambda: self._dialect, self._physical, self._fetch)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return EVERYTHING_CAPABLE
+
+    async def open(self) -> None:
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._pool_size,
+            timeout=self._connect_timeout,
+            init=self._init,
+            connection_class=_Connection,
+            statement_cache_size=CACHED_STATEMENTS,
+            max_cached_statement_lifetime=0,
+            server_settings={"application_name": "graphql-data-gateway"},
+        )
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await pool.close()  # and, when it takes longer, terminates
+
+    async def check(self) -> None:
+        await self._query("pg_catalog", "SELECT 1", [])
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        return await self.reader.lookup(lookup)
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        return await self.reader.aggregate(lookup)
+
+    async def describe(self, collection: str) -> dict[str, ColumnType | None]:
+        physical = await self._physical(collection)
+        return {name: self._dialect.column_type(column) for name, column in physical.items()}
+
+    async def _physical(self, collection: str) -> Mapping[str, Physical]:
+        table, schema = self._dialect.table(collection)
+        quote = self._dialect.compiler.identifier_preparer.quote_identifier
+        qualified = ".".join(quote(part) for part in (schema, table) if part)
+        rows = await self._query(collection, _COLUMNS, [qualified])
+        return {
+            name: Physical(type, not_null, is_enum, is_indexed=is_indexed)
+            for name, type, not_null, is_enum, is_indexed in rows
+        }
+
+    async def _fetch(self, collection: str, statement: Statement, arguments: list[Any]) -> Sequence[Row]:
+        rows = await self._query(collection, statement.text, arguments)
+        return rows if statement.decode is None else statement.decode(rows)
+
+    async def _query(self, collection: str, text: str, arguments: list[Any]) -> Sequence[Row]:
+        """Rows are asyncpg's records, which are as good as tuples."""
+        pool = self._pool
+        if pool is None:
+            raise SourceUnavailable(self._name, "is not open")
+        try:
+            connection = await pool.acquire()
+            try:
+                return cast("Sequence[Row]", await connection.fetch(text, *arguments))
+            finally:
+                with suppress(TimeoutError):
+                    await pool.release(connection, timeout=CANCEL_SECONDS)
+        except VENDOR as error:
+            failure = mapped(self._name, collection, error)
+            if isinstance(failure, SourceMisbehaved):
+                self.reader.forget()
+            raise failure from error
+
+    async def _init(self, connection: asyncpg.Connection) -> None:
+        for name in ("json", "jsonb"):
+            await connection.set_type_codec(name, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+        [(version, encoding, collations)] = await connection.fetch(_SERVER)
+        if version >= 140000:
+            await connection.execute("SET client_connection_check_interval = '1s'")
+        self._dialect = PostgresDialect(folding(version, encoding, frozenset(collations)))
+
+
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Lookups leave no session state behind, so that release need not ask the server to reset any."""
+        return ""

@@ -1,0 +1,148 @@
+"""Answers lookups with statements that are built once for each shape of lookup."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasources.errors import SourceMisbehaved, SourceRefused
+from datasources.filters import Exists, nodes
+from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
+from datasources.sql.aggregates import aggregate_statement
+from datasources.sql.builder import Statement, Unknown
+from datasources.sql.dialect import Physical, SqlDialect
+from datasources.sql.shapes import aggregate_shape, lookup_shape
+from datasources.sql.statements import count_statement, rows_statement
+
+Describe = Callable[[str], Awaitable[Mapping[str, Physical]]]
+Fetch = Callable[[str, Statement, list[Any]], Awaitable[Sequence[Row]]]
+"""Runs a statement with its arguments; the collection is for messages."""
+
+CACHED_STATEMENTS = 512
+
+_UNUSABLE = (ValueError, TypeError, ArithmeticError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The statements of one shape."""
+
+    collections: tuple[Collection, ...]
+    """Kept, for shapes know collections by identity."""
+    rows: Statement | None
+    counts: Statement | None
+
+
+class Cache:
+    """The statements that were used last."""
+
+    def __init__(self, size: int = CACHED_STATEMENTS) -> None:
+        self.hits = 0
+        self.misses = 0
+        self._size = size
+        self._prepared: OrderedDict[Hashable, Prepared] = OrderedDict()
+
+    def get(self, shape: Hashable) -> Prepared | None:
+        found = self._prepared.get(shape)
+        if found is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._prepared.move_to_end(shape)
+        return found
+
+    def put(self, shape: Hashable, prepared: Prepared) -> None:
+        self._prepared[shape] = prepared
+        if len(self._prepared) > self._size:
+            self._prepared.popitem(last=False)
+
+    def clear(self) -> None:
+        self._prepared.clear()
+
+
+class Reader:
+    """Reads one database; `dialect` is asked for when the first statement is built, after a `describe`."""
+
+    def __init__(self, source: str, dialect: Callable[[], SqlDialect], describe: Describe, fetch: Fetch) -> None:
+        self.cache = Cache()
+        self._source = source
+        self._dialect = dialect
+        self._describe = describe
+        self._fetch = fetch
+        self._catalog: dict[str, Mapping[str, Physical]] = {}
+
+    def forget(self) -> None:
+        """Learn the database's columns anew: they may have changed."""
+        self.cache.clear()
+        self._catalog.clear()
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        if (lookup.key is not None and not lookup.keys) or (lookup.limit == 0 and not lookup.count):
+            return Rows(lookup.columns, [])
+        shape, values = lookup_shape(lookup)
+        prepared = self.cache.get(shape)
+        if prepared is None:
+            prepared = await self._prepare_lookup(lookup)
+            self.cache.put(shape, prepared)
+        rows = [] if prepared.rows is None else await self._run(lookup, prepared.rows, values)
+        if prepared.counts is None:
+            return Rows(lookup.columns, rows)
+        if lookup.after is None and lookup.limit is None:
+            return Rows(lookup.columns, rows, _counted(lookup, rows))
+        if lookup.after is None and lookup.key is None and 0 < len(rows) < (lookup.limit or 0):
+            return Rows(lookup.columns, rows, {None: len(rows)})
+        counts = await self._run(lookup, prepared.counts, values)
+        return Rows(lookup.columns, rows, {None: counts[0][0]} if lookup.key is None else dict(counts))
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        columns = (*lookup.group_by, *(aggregate.name for aggregate in lookup.aggregates))
+        if lookup.key is not None and not lookup.keys:
+            return Rows(columns, [])
+        shape, values = aggregate_shape(lookup)
+        prepared = self.cache.get(shape)
+        if prepared is None:
+            prepared = await self._prepare_aggregate(lookup)
+            self.cache.put(shape, prepared)
+        return Rows(columns, [] if prepared.rows is None else await self._run(lookup, prepared.rows, values))
+
+    async def _prepare_lookup(self, lookup: Lookup) -> Prepared:
+        collections = await self._known(lookup)
+        dialect = self._dialect()
+        try:
+            rows = None if lookup.limit == 0 else rows_statement(dialect, self._catalog, lookup)
+            counts = count_statement(dialect, self._catalog, lookup) if lookup.count else None
+        except Unknown as error:
+            raise SourceRefused(self._source, str(error)) from error
+        return Prepared(collections, rows, counts)
+
+    async def _prepare_aggregate(self, lookup: AggregateLookup) -> Prepared:
+        collections = await self._known(lookup)
+        try:
+            return Prepared(collections, aggregate_statement(self._dialect(), self._catalog, lookup), None)
+        except Unknown as error:
+            raise SourceRefused(self._source, str(error)) from error
+
+    async def _known(self, lookup: Lookup | AggregateLookup) -> tuple[Collection, ...]:
+        """The collections that the lookup reads, once the catalog knows them."""
+        through = () if lookup.through is None else (lookup.through.collection,)
+        exists = (each.collection for each in nodes(lookup.filter) if isinstance(each, Exists))
+        collections = (lookup.collection, *through, *exists)
+        for collection in collections:
+            if not self._catalog.get(collection.name):
+                self._catalog[collection.name] = await self._describe(collection.name)
+        return collections
+
+    async def _run(self, lookup: Lookup | AggregateLookup, statement: Statement, values: list[Any]) -> Sequence[Row]:
+        collection = lookup.collection.name
+        try:
+            arguments = statement.arguments(values)
+        except _UNUSABLE as error:
+            raise SourceRefused(self._source, f"cannot compare '{collection}' with such a value") from error
+        try:
+            return await self._fetch(collection, statement, arguments)
+        except _UNUSABLE as error:
+            raise SourceMisbehaved(self._source, f"holds a value in '{collection}' that is none") from error
+
+
+def _counted(lookup: Lookup, rows: Sequence[Row]) -> Mapping[Any, int]:
+    return {None: len(rows)} if lookup.key is None else Counter([row[0] for row in rows])

@@ -1,0 +1,108 @@
+"""How SQLite keeps native values, which it has fewer types for than `ColumnType`.
+
+DECIMAL   a number, in a column of NUMERIC affinity; exact up to 15 digits, read with `Column.scale` digits
+DATETIME  text in UTC, always `YYYY-MM-DD HH:MM:SS.ffffff`, so that the order of text is that of time;
+          other ISO 8601 forms are read too (without an offset: UTC), but do not compare
+DATE      text, `YYYY-MM-DD`
+UUID      text, in lower case with dashes
+JSON      text
+BOOLEAN   0 or 1
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from datasources.lookup import Column, ColumnType
+
+DDL_TYPES: Mapping[ColumnType, str] = {
+    ColumnType.STRING: "TEXT",
+    ColumnType.INTEGER: "INTEGER",
+    ColumnType.BIGINT: "BIGINT",
+    ColumnType.FLOAT: "REAL",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.DECIMAL: "NUMERIC",
+    ColumnType.DATETIME: "DATETIME",
+    ColumnType.DATE: "DATE",
+    ColumnType.UUID: "UUID",
+    ColumnType.JSON: "JSON TEXT",
+}
+"""What columns are declared as; the affinities that follow from these names are part of the form."""
+
+Convert = Callable[[Any], Any]
+
+_WRITTEN = len("YYYY-MM-DD HH:MM:SS.ffffff")
+
+
+def to_storage(column_type: ColumnType, value: Any) -> Any:
+    """A native value as SQLite keeps it."""
+    convert = ENCODERS.get(column_type)
+    return value if convert is None or value is None else convert(value)
+
+
+def from_storage(column: Column) -> Convert | None:
+    """How a column's values, but nulls, become native; None where they are."""
+    if column.type is ColumnType.DECIMAL:
+        return _decimal_reader(column.scale)
+    return _DECODERS.get(column.type)
+
+
+def number(value: Decimal | int) -> int | float:
+    """A decimal as the integer or the float that a NUMERIC column makes of it."""
+    value = Decimal(value)
+    if not value.is_finite():
+        raise ValueError(f"{value} is no number")
+    whole = int(value)
+    return whole if whole == value and -(2**63) <= whole < 2**63 else float(value)
+
+
+def _encode_datetime(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _decode_datetime(text: str) -> datetime:
+    try:  # the form that is written; to read it with an offset is many times faster than to set tzinfo later
+        moment = datetime.fromisoformat(text + "+00:00" if len(text) == _WRITTEN else text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    if moment.tzinfo is UTC:
+        return moment
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _decode_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, (str, bytes)) else value
+
+
+def _decimal_reader(scale: int | None) -> Convert:
+    if scale is None:
+        return lambda value: Decimal(str(value))
+    form = f".{scale}f"
+    unit = Decimal(1).scaleb(-scale)
+
+    def read(value: Any) -> Decimal:
+        return Decimal(format(value, form)) if type(value) is float else Decimal(value).quantize(unit)
+
+    return read
+
+
+ENCODERS: Mapping[ColumnType, Convert] = {
+    ColumnType.BOOLEAN: int,
+    ColumnType.DECIMAL: number,
+    ColumnType.DATETIME: _encode_datetime,
+    ColumnType.DATE: date.isoformat,
+    ColumnType.UUID: str,
+    ColumnType.JSON: json.dumps,
+}
+
+_DECODERS: Mapping[ColumnType, Convert] = {
+    ColumnType.FLOAT: float,
+    ColumnType.BOOLEAN: bool,
+    ColumnType.DATETIME: _decode_datetime,
+    ColumnType.DATE: date.fromisoformat,
+    ColumnType.UUID: UUID,
+    ColumnType.JSON: _decode_json,
+}
