@@ -127,8 +127,8 @@ class LimitSettings(Section):
     """Rows of a page when the client does not say."""
     page_maximum: int = Field(default=500, ge=1)
     """Rows of a page, at most."""
-    groups: int = Field(default=1000, ge=1)
-    """Groups of an aggregate, at most."""
+    groups: int = Field(default=10_000, ge=1)
+    """Groups of an aggregate, at most; of a relation's, over all parents together."""
 
 
 class Settings(BaseSettings):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import strawberry
@@ -83,9 +84,11 @@ class Page:
     size: int
     backward: bool
     edges: bool
-    """Whether edges are selected."""
+    """Whether edges are selected,"""
+    cursors: bool
+    """their cursors,"""
     ends: bool
-    """Whether the first and last row's cursors are."""
+    """and the cursors of the first and last row."""
     instances: Materialise
     cursor: Callable[[Row], str]
 
@@ -109,7 +112,8 @@ class Page:
         }
         if self.edges:
             edge = edge_type(self.entity)
-            values["edges"] = [edge(node=node, cursor=self.cursor(row)) for node, row in zip(nodes, page, strict=True)]
+            cursors = map(self.cursor, page) if self.cursors else repeat("", len(page))
+            values["edges"] = [edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
         if self.entity.capabilities.count:
             values["total_count"] = count
         return connection_type(self.entity)(**values)
@@ -131,7 +135,7 @@ def read_page(
     page_info = selections(info, selected.get("pageInfo", ()), "PageInfo")
     ends = not page_info.keys().isdisjoint(("startCursor", "endCursor"))
     columns = needed_columns(entity, selections(info, rows, entity.name))
-    if ends or "edges" in selected:
+    if ends or "cursor" in edges:
         columns = (*columns, *(term.column for term in order if term.column not in columns))
     skip = 1 if keyed else 0
     peek = ("hasPreviousPage" if backward else "hasNextPage") in page_info
@@ -150,6 +154,7 @@ def read_page(
         size=size,
         backward=backward,
         edges="edges" in selected,
+        cursors="cursor" in edges,
         ends=ends,
         instances=materialiser(entity, columns, skip=skip),
         cursor=cursor_encoder(entity, forward_order, columns, skip=skip),

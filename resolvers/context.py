@@ -18,7 +18,7 @@ class PageSizes:
 
     default: int = 50
     maximum: int = 500
-    groups: int = 1000
+    groups: int = 10_000
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """A type whose instances are rows of `collection`, written "source.collection".
 
+    Annotated attributes are its columns; an enum's values are the strings that its column holds.
     `key` is the column of the primary key, an integer unless the class annotates it. Each of `natural_keys` is
     an attribute that identifies a row too, and gives a root field (`orderByNumber`). `plural` names the root
     connection, by default after the collection. `capabilities` is what the graph asks of the source at most;

@@ -46,7 +46,7 @@ class Customer:
     preferences: JSON | None = column(description="What the customer asked for: packaging, delivery days, …")
     created_at: datetime
 
-    account_manager: "Employee | None" = belongs_to(by="account_manager_id")
+    account_manager: "Employee | None" = belongs_to(by="account_manager_id", description="Who looks after them.")
     contacts: Connection["Contact"] = has_many(by="customer_id")
     opportunities: Connection["Opportunity"] = has_many(by="customer_id")
     orders: Connection["Order"] = has_many(by="customer_id")

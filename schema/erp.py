@@ -47,8 +47,8 @@ class Employee:
     hired_on: date
 
     manager: "Employee | None" = belongs_to(by="manager_id")
-    reports: Connection["Employee"] = has_many(by="manager_id")
-    customers: Connection["Customer"] = has_many(by="account_manager_id")
+    reports: Connection["Employee"] = has_many(by="manager_id", description="Whose manager this is.")
+    customers: Connection["Customer"] = has_many(by="account_manager_id", description="Whom this one looks after.")
 
 
 @entity("erp.products", natural_keys=["sku"])

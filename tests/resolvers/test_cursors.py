@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasources.filters import Order
@@ -45,6 +45,7 @@ def test_positions_come_back(column: str) -> None:
     order = (Order(column, True), Order("id", True))
     encode = cursor_encoder(owner, order, ("id", column), skip=1)
 
+    @settings(deadline=None)
     @given(values | st.none(), st.integers(-(2**63), 2**63 - 1))
     def check(value: Any, key: int) -> None:
         position = decode_cursor(owner, order, encode(("parent", key, value)))
@@ -92,6 +93,7 @@ def test_a_position_of_another_length_is_refused(position: list[Any]) -> None:
         decode_cursor(ORDERS, BY_NUMBER, _cursor(_signature(ORDERS, BY_NUMBER), *position))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.binary(max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_garbage_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursor):

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.definition import entity_of
@@ -24,6 +24,7 @@ def test_ids_come_back(cls: type, keys: st.SearchStrategy[Any]) -> None:
     entity = entity_of(cls)
     assert entity is not None
 
+    @settings(deadline=None)
     @given(keys)
     def check(key: Any) -> None:
         assert decode_id(entity, encode_id(entity.name, key)) == key
