@@ -40,6 +40,10 @@ def main(command: str) -> None:
             links = re.findall(r'(?:href|src)="([^"]+)"', page)
             assert len(links) == 3, page
             assert all(fetch(urljoin(endpoint, link)) for link in links)
+            script = fetch(urljoin(endpoint, next(link for link in links if link.endswith(".js")))).decode()
+            workers = re.findall(r'"\./([\w.-]+worker-\w+\.js)"', script)
+            assert len(workers) == 3, workers
+            assert all(fetch(f"{endpoint}/static/{worker}") for worker in workers)
         finally:
             process.terminate()
     assert process.returncode in (0, -15), process.returncode

@@ -1,14 +1,18 @@
 """What a client sees: the answer to an operation, and errors with their codes, masked where they must be."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLError
 
-from datasources.errors import DatasourceError, GatewayError
-from gateway.errors import MASKED, RequestError
+from datasources.errors import DatasourceError, GatewayError, SourceRefused
+from gateway.errors import MASKED, InternalError, RequestError
+
+NULLED = re.compile(r"Cannot return null for non-nullable field [\w.]+\.\Z")
+"""What graphql-core says, as a TypeError, of a value that must not be null; it names the graph's own words alone."""
 
 logger = logging.getLogger("gateway.errors")
 
@@ -37,6 +41,13 @@ def refused(error: RequestError) -> Answer:
     return Answer({"errors": errors or [{"message": str(error), "extensions": extensions}]}, error)
 
 
+def failed(cause: Exception, correlation_id: str) -> Answer:
+    """The answer when the gateway itself fails; the log says how."""
+    logger.error("%r", cause, exc_info=cause, extra={"correlation_id": correlation_id})
+    extensions = {"code": GatewayError.code, "correlationId": correlation_id}
+    return Answer({"errors": [{"message": MASKED, "extensions": extensions}]}, InternalError(MASKED))
+
+
 def _log(errors: Sequence[GraphQLError], correlation_id: str) -> None:
     """What an operator has to know of, once, however many fields it failed."""
     failed: dict[int, list[GraphQLError]] = {}
@@ -46,13 +57,17 @@ def _log(errors: Sequence[GraphQLError], correlation_id: str) -> None:
     for same in failed.values():
         cause, path = same[0].original_error, ".".join(map(str, same[0].path or ()))
         others = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        logger.error("%s%s: %r", path, others, cause, exc_info=cause, extra={"correlation_id": correlation_id})
+        # a refusal may be any client's doing: it must not flood the log with tracebacks
+        level, traceback = (logging.WARNING, None) if isinstance(cause, SourceRefused) else (logging.ERROR, cause)
+        logger.log(level, "%s%s: %r", path, others, cause, exc_info=traceback, extra={"correlation_id": correlation_id})
 
 
 def _is_ours(error: GraphQLError) -> bool:
     """Whether it is no mistake of the client's; what graphql-core or a resolver says as a GraphQLError is for them."""
     cause = error.original_error
-    return cause is not None and (isinstance(cause, DatasourceError) or not isinstance(cause, GatewayError))
+    if cause is None or isinstance(cause, GraphQLError):
+        return False
+    return isinstance(cause, DatasourceError) or not isinstance(cause, GatewayError)
 
 
 def _field_error(error: GraphQLError, correlation_id: str) -> dict[str, Any]:
@@ -60,7 +75,7 @@ def _field_error(error: GraphQLError, correlation_id: str) -> dict[str, Any]:
     code = cause.code if isinstance(cause, GatewayError) else GatewayError.code
     if not _is_ours(error):
         return _located(error, {"code": code, **(error.extensions or {})})
-    message = None if isinstance(cause, GatewayError) else MASKED
+    message = None if isinstance(cause, GatewayError) or NULLED.match(error.message) else MASKED
     return _located(error, {"code": code, "correlationId": correlation_id}, message)
 
 

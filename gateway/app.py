@@ -19,7 +19,6 @@ from gateway.transport.health import health_routes
 from gateway.transport.json_http import JsonHttp
 from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
-from resolvers.errors import SchemaError
 
 
 def create_app(settings: Settings, graph: Graph, sources: Registry | None = None) -> Starlette:
@@ -35,12 +34,8 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await registry.open()
-        try:
-            await _verify(app, graph, registry)
+        async with _started(app, graph, registry):
             yield
-        finally:
-            await registry.close()
 
     return Starlette(
         routes=[
@@ -53,13 +48,20 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
     )
 
 
-async def _verify(app: Starlette, graph: Graph, sources: Registry) -> None:
-    """A server only sees that the start failed; what is wrong is kept in `app.state` for whoever started it."""
+@asynccontextmanager
+async def _started(app: Starlette, graph: Graph, sources: Registry) -> AsyncIterator[None]:
+    """Open, verified sources. A server only sees that a start failed; `app.state` keeps why, for who started it."""
     try:
+        await sources.open()
         await verify(graph.entities, sources)
-    except SchemaError as error:
+    except Exception as error:
         app.state.start_error = error
+        await sources.close()
         raise
+    try:
+        yield
+    finally:
+        await sources.close()
 
 
 def _endpoint(pipeline: Pipeline, settings: HttpSettings, graph: Graph) -> JsonHttp:

@@ -14,7 +14,8 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── ValidationFailed        the document does not fit the schema
 │   ├── OperationNotFound       operationName names none, or none is named and there are several
 │   ├── VariablesInvalid        a variable is missing, or its value is not of its type
-│   └── OperationTimeout        took longer than an operation may (this one was executed, and given up)
+│   ├── OperationTimeout        took longer than an operation may (this one was executed, and given up)
+│   └── InternalError           the gateway itself failed
 ├── BadUserInput …              see resolvers/errors.py
 ├── DatasourceError …           see datasources/errors.py
 └── ConfigError                 a setting is wrong: stops the start, never reaches a client
@@ -140,3 +141,9 @@ class OperationTimeout(RequestError):
 
     code = "OPERATION_TIMEOUT"
     status = 504
+
+
+class InternalError(RequestError):
+    """The gateway itself failed; its message says no more than that."""
+
+    status = 500

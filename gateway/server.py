@@ -1,5 +1,6 @@
 """Runs an app on a socket until it is told to stop."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -18,7 +19,10 @@ class _Server(uvicorn.Server):
     announce: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        log = logging.getLogger("uvicorn.error")
+        log.setLevel(logging.CRITICAL)  # why the start fails is raised by `serve`
         await super().startup(sockets)
+        log.setLevel(logging.WARNING)
         if self.started:
             self.announce()
 
@@ -33,6 +37,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"{host}:{port} cannot be listened on: {reason[:1].lower()}{reason[1:]}.") from None
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves out sockets of protocol 0
     return listener
+
+
+def origin_of(listener: socket.socket) -> str:
+    """The address that browsers use for what listens there, such as `http://127.0.0.1:8000`."""
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] = lambda: None) -> None:
@@ -55,4 +65,4 @@ def serve(app: Starlette, listener: socket.socket, announce: Callable[[], None] 
     try:
         server.run(sockets=[listener])
     except SystemExit:
-        raise getattr(app.state, "start_error", ConfigError("the app did not start; its log says why")) from None
+        raise app.state.start_error from None

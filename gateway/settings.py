@@ -3,14 +3,13 @@
 A variable wins over the file: `GATEWAY_HTTP__PORT=9000` is `port` of the table `[http]`.
 """
 
-import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,14 +20,15 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     field_validator,
+    model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from datasources.resilience import Resilience
 from datasources.rest import Batch
 from gateway.errors import ConfigError
+from gateway.settings_errors import PREFIX, explain, stray_variables, unreadable_variable
 
-PREFIX = "GATEWAY_"
 SCHEMES = ("sqlite", "postgresql", "postgresql+asyncpg", "http", "https", "demo")
 
 HttpPath = Annotated[str, StringConstraints(pattern=r"^/[\w./-]*$")]
@@ -84,11 +84,51 @@ class SourceSettings(Section):
 
     @field_validator("url")
     @classmethod
-    def _known_scheme(cls, url: SecretStr) -> SecretStr:
-        scheme, colon, _ = url.get_secret_value().partition(":")
-        if not colon or scheme not in SCHEMES:
-            raise ValueError(f"must begin with one of {', '.join(f'{known}:' for known in SCHEMES)}")
+    def _usable(cls, url: SecretStr) -> SecretStr:
+        problem = _url_problem(url.get_secret_value())
+        if problem:
+            raise ValueError(problem)
         return url
+
+    @field_validator("headers")
+    @classmethod
+    def _ascii(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            if not (f"{name}{value.get_secret_value()}".isascii() and value.get_secret_value().isprintable()):
+                raise ValueError(f"must be printable ASCII, which {name!r} is not")
+        return headers
+
+    @field_validator("resilience")
+    @classmethod
+    def _positive(cls, resilience: Resilience) -> Resilience:
+        for field in fields(resilience):
+            value, least = getattr(resilience, field.name), 0 if field.name in ("waiting", "backoff") else 1
+            if value < 0 or (least and value == 0):
+                raise ValueError(f"must have a {field.name} {'above' if least else 'not below'} 0; it is {value}")
+        return resilience
+
+
+def _url_problem(url: str) -> str | None:
+    """What is wrong with a source's URL, without its words, which may be secret."""
+    scheme, colon, rest = url.partition(":")
+    if not colon or scheme not in SCHEMES:
+        return f"must begin with one of {', '.join(f'{known}:' for known in SCHEMES)}"
+    if scheme == "demo":
+        return None
+    if scheme == "sqlite":
+        return (
+            None
+            if rest.startswith("///") and len(rest) > 3
+            else "must name a file, as sqlite:///folder/file.sqlite does"
+        )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "has a host or a port that cannot be read"
+    if scheme in ("http", "https") and not parts.hostname:
+        return "must name a host, as https://service.example/v1 does"
+    return None
 
 
 class HttpSettings(Section):
@@ -129,6 +169,12 @@ class LimitSettings(Section):
     """Rows of a page, at most."""
     groups: int = Field(default=10_000, ge=1)
     """Groups of an aggregate, at most; of a relation's, over all parents together."""
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> Self:
+        if self.page_default > self.page_maximum:
+            raise ValueError(f"must have a page_default of page_maximum at most, which is {self.page_maximum}")
+        return self
 
 
 class Settings(BaseSettings):
@@ -185,13 +231,15 @@ def load(file: Path | None = None, kind: type[Settings] = Settings) -> Settings:
     named = file or (Path(os.environ["GATEWAY_CONFIG"]) if os.environ.get("GATEWAY_CONFIG") else None)
     path = named or Path("gateway.toml")
     content = _read(path) if named or path.exists() else {}
-    stray = list(_stray_variables(os.environ))
+    stray = list(stray_variables(os.environ, Settings))
     if stray:
         raise ConfigError("\n".join(stray))
     try:
         return kind(**content)
+    except SettingsError as error:
+        raise ConfigError(unreadable_variable(error)) from None
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error, path, content))) from None
+        raise ConfigError("\n".join(explain(error, kind, path, content))) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -203,58 +251,3 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
-
-
-def _stray_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """Variables that mean a table which is not there; others may be anybody's, like Kubernetes' GATEWAY_PORT."""
-    tables = {name.upper() for name in Settings.model_fields}
-    for name in sorted(environment):
-        table, nested, _ = name.upper().removeprefix(PREFIX).partition("__")
-        if name.upper().startswith(PREFIX) and nested and table not in tables:
-            yield f"{name}: there is no setting {table.lower()!r}{_suggestion(table.lower(), Settings.model_fields)}"
-
-
-def _explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> Iterator[str]:
-    for problem in error.errors(include_url=False, include_context=False):
-        location = [str(part) for part in problem["loc"]]
-        where = _where(location, path, content)
-        if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = _known_names(location[:-1])
-            yield f"{where}: there is no such setting{_suggestion(location[-1], known)}"
-            continue
-        message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        given = problem["input"]
-        shown = f"; it is {given!r}" if isinstance(given, (int, float, str)) and "url" not in location else ""
-        yield f"{where}: {_sentence(problem['type'], message)}{shown}."
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    return message if message.startswith("must") else f"must be {message[:1].lower()}{message[1:]}"
-
-
-def _where(location: list[str], path: Path, content: Mapping[str, Any]) -> str:
-    """`gateway.toml: http.port`, or the variable that says so."""
-    variable = PREFIX + "__".join(location).upper()
-    if variable in {name.upper() for name in os.environ}:
-        return variable
-    return f"{path}: {'.'.join(location)}" if content else ".".join(location)
-
-
-def _known_names(location: list[str]) -> list[str]:
-    """The settings of the table at `location`."""
-    table: Any = Settings
-    for part in location:
-        if part in ("sources", "resources"):
-            table = {"sources": SourceSettings, "resources": ResourceSettings}[part]
-        elif part in table.model_fields:
-            table = table.model_fields[part].annotation
-    return [field.name for field in fields(table)] if is_dataclass(table) else list(table.model_fields)
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that says that there is no such name."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}."

@@ -37,7 +37,6 @@ def failing_clearly() -> Iterator[None]:
 def log_to_stderr() -> None:
     """The gateway's log, a line for each event, with tracebacks."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # what stops the start is told by failing_clearly
 
 
 def _fail(message: str) -> None:

@@ -8,7 +8,7 @@ import typer
 from datasources.demo import load_postgres, scm_app
 from gateway.cli.console import console, failing_clearly
 from gateway.cli.dev import HostOption, build, progress_bars
-from gateway.server import listen, serve
+from gateway.server import listen, origin_of, serve
 from gateway.settings import DevSettings, load
 from gateway.sources import demo_folder
 
@@ -26,11 +26,12 @@ def scm(
         settings = load(kind=DevSettings)
         build(demo_folder(settings))
         listener = listen(host or "127.0.0.1", port)
-        origin = f"http://{host or '127.0.0.1'}:{listener.getsockname()[1]}"
         serve(
             scm_app(demo_folder(settings), latency / 1000),
             listener,
-            lambda: console.print(f"\n  The supply chain service is at {origin}/suppliers\n  Stop  Ctrl-C\n"),
+            lambda: console.print(
+                f"\n  The supply chain service is at {origin_of(listener)}/suppliers\n  Stop  Ctrl-C\n"
+            ),
         )
 
 

@@ -12,7 +12,7 @@ from datasources.demo import build_demo, is_built
 from gateway.app import create_app
 from gateway.cli.console import ConfigOption, console, failing_clearly, log_to_stderr
 from gateway.graph import load_graph
-from gateway.server import listen, serve
+from gateway.server import listen, origin_of, serve
 from gateway.settings import DevSettings, Settings, load
 from gateway.sources import demo_folder, demo_sources, with_demo
 
@@ -40,8 +40,7 @@ def dev(
         if demo_sources(settings):
             build(demo_folder(settings), fresh=fresh)
         log_to_stderr()
-        origin = f"http://{settings.http.host}:{listener.getsockname()[1]}"
-        serve(create_app(settings, served), listener, lambda: _announce(origin, settings))
+        serve(create_app(settings, served), listener, lambda: _announce(origin_of(listener), settings))
 
 
 def with_options(settings: Settings, host: str | None, port: int | None, graph: str | None = None) -> Settings:

@@ -1,5 +1,6 @@
 """Health for load balancers and orchestrators: does the process live, and do its datasources answer?"""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -18,15 +19,17 @@ def health_routes(sources: Registry, clock: Callable[[], float] = time.monotonic
     """`/health/live` and `/health/ready`; the latter is 503 while a datasource does not answer."""
     checked_at = -FRESH
     found: dict[str, DatasourceError | None] = {}
+    one_at_a_time = asyncio.Lock()
 
     async def live(_request: Request) -> Response:
         return _json(200, {"status": "ok"})
 
     async def ready(_request: Request) -> Response:
         nonlocal checked_at, found
-        if clock() - checked_at >= FRESH:
-            found = await sources.check()
-            checked_at = clock()
+        async with one_at_a_time:
+            if clock() - checked_at >= FRESH:
+                found = await sources.check()
+                checked_at = clock()
         healthy = not any(found.values())
         status = {"status": "ok" if healthy else "unavailable", "sources": {n: _of(e) for n, e in found.items()}}
         return _json(200 if healthy else 503, status)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.answers import Answer, refused
+from gateway.answers import Answer, failed, refused
 from gateway.errors import (
     BadRequest,
     MethodNotAllowed,
@@ -66,6 +66,8 @@ class JsonHttp:
             return
         except RequestError as error:
             answer = refused(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the operator a log
+            answer = failed(error, correlation_id)
         await _send(send, correlation_id, media_type, answer)
 
     def _media_type(self, scope: Scope, headers: Headers) -> str:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from graphql import GraphQLError
 from starlette.applications import Starlette
 
 from datasources.base import Datasource
@@ -37,6 +38,11 @@ class Order:
     def broken(self) -> str | None:
         """Always fails."""
         raise RuntimeError(f"the secret of {self.number}")
+
+    @computed(needs=())
+    def refused(self) -> str | None:
+        """Always says no."""
+        raise GraphQLError("not today", extensions={"code": "CLOSED"})
 
 
 ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {

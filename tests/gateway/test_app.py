@@ -1,5 +1,6 @@
 """The app as a whole: health, web origins, GraphiQL, and a start that is refused."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ async def test_not_ready_while_a_source_does_not_answer() -> None:
     expected = {"status": "unavailable", "sources": {"crm": {"status": "ok"}, "erp": erp}}
     assert (ready.status_code, ready.json()) == (503, expected)
     assert live.status_code == 200
+
+
+async def test_readiness_is_checked_once_however_many_ask() -> None:
+    class Slow(Counted):
+        checks = 0
+
+        async def check(self) -> None:
+            self.checks += 1
+            await asyncio.sleep(0)
+
+    slow = Slow(MemorySource("erp", ROWS["erp"]))
+    async with shop_client(sources=shop_sources(erp=slow)) as client:
+        answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert slow.checks == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from graphql import DocumentNode, parse
 import gateway.operations.documents as documents
 from datasources.errors import SourceMisbehaved, SourceTimeout, SourceUnavailable
 from datasources.memory import MemorySource
+from gateway.pipeline import Pipeline
 from gateway.settings import LimitSettings
 from tests.gateway.shop import ROWS, shop_app, shop_client, shop_sources
 from tests.support.server import serve
@@ -83,6 +84,50 @@ async def test_an_unexpected_error_is_masked_and_logged(caplog: pytest.LogCaptur
         "order.broken: RuntimeError('the secret of SO-1')",
         "c-2",
     )
+
+
+async def test_what_a_resolver_says_as_a_graphql_error_is_for_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    async with shop_client() as client:
+        response = await client.post("/graphql", json={"query": "{ order(id: 7) { refused } }"})
+    assert response.json() == {
+        "errors": [
+            {
+                "message": "not today",
+                "locations": [{"line": 1, "column": 18}],
+                "path": ["order", "refused"],
+                "extensions": {"code": "CLOSED"},
+            }
+        ],
+        "data": {"order": {"refused": None}},
+    }
+    assert caplog.records == []
+
+
+async def test_a_null_that_must_not_be_is_named() -> None:
+    nameless = MemorySource("crm", {"customers": [{"id": 1, "name": None}]})
+    async with shop_client(sources=shop_sources(crm=nameless)) as client:
+        response = await client.post("/graphql", json={"query": "{ customer(id: 1) { name } }"})
+    assert response.json()["errors"][0]["message"] == "Cannot return null for non-nullable field Customer.name."
+    assert response.json()["data"] == {"customer": None}
+
+
+async def test_the_gateways_own_failure_is_masked_and_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(Pipeline, "run", broken)
+    async with shop_client() as client:
+        response = await client.post("/graphql", json={"query": "{ a }"}, headers={"x-correlation-id": "c-4"})
+    message = "Something went wrong inside the gateway. Its log has more under the correlation id."
+    extensions = {"code": "INTERNAL_SERVER_ERROR", "correlationId": "c-4"}
+    assert (response.status_code, response.json()) == (
+        500,
+        {"errors": [{"message": message, "extensions": extensions}]},
+    )
+    (record,) = caplog.records
+    assert record.getMessage() == "RuntimeError('a secret')"
 
 
 async def test_a_mistake_in_an_argument_fails_its_field_alone() -> None:

@@ -119,6 +119,41 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
             "gateway.toml: sources.scm.resources.a.batch: must be 'auto', 'list', 'post' or 'each'; it is 'all'.",
             id="enum",
         ),
+        pytest.param(
+            "[sources.scm]\nurl = 'https://u:secret@host:port/'",
+            "gateway.toml: sources.scm.url: has a host or a port that cannot be read.",
+            id="port",
+        ),
+        pytest.param(
+            "[sources.scm]\nurl = 'https://'",
+            "gateway.toml: sources.scm.url: must name a host, as https://service.example/v1 does.",
+            id="host",
+        ),
+        pytest.param(
+            "[sources.erp]\nurl = 'sqlite://'",
+            "gateway.toml: sources.erp.url: must name a file, as sqlite:///folder/file.sqlite does.",
+            id="file",
+        ),
+        pytest.param(
+            "[sources.scm]\nurl = 'https://x'\nheaders = { authorization = 'Bearer …' }",
+            "gateway.toml: sources.scm.headers: must be printable ASCII, which 'authorization' is not.",
+            id="header",
+        ),
+        pytest.param(
+            "[sources.scm]\nurl = 'https://x'\nheaders = 'Bearer secret'",
+            "gateway.toml: sources.scm.headers: must be a table.",
+            id="secret",
+        ),
+        pytest.param(
+            "[sources.erp]\nurl = 'sqlite:///x'\nresilience = { concurrency = 0 }",
+            "gateway.toml: sources.erp.resilience: must have a concurrency above 0; it is 0.",
+            id="positive",
+        ),
+        pytest.param(
+            "[limits]\npage_maximum = 10",
+            "gateway.toml: limits: must have a page_default of page_maximum at most, which is 10.",
+            id="page-sizes",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
@@ -152,6 +187,19 @@ def test_every_mistake_has_its_line(tmp_path: Path) -> None:
             "sqlite:///x",
             "GATEWAY_SORCES__ERP__URL: there is no setting 'sorces'; did you mean 'sources'?",
             id="table",
+        ),
+        pytest.param(
+            "GATEWAY_HTTP",
+            "foo",
+            "GATEWAY_HTTP…: a table cannot be set as a whole, but by its parts: GATEWAY_HTTP__NAME; lists and tables "
+            "within it are written as JSON.",
+            id="whole-table",
+        ),
+        pytest.param(
+            "GATEWAY_SOURCES__ERP",
+            "postgresql://u:secret@host/db",
+            "GATEWAY_SOURCES__ERP: must be a table.",
+            id="secret",
         ),
         pytest.param("GATEWAY_CONFIG", "nowhere.toml", "nowhere.toml: there is no such file.", id="file"),
     ],
