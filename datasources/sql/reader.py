@@ -1,7 +1,7 @@
 """Answers lookups with statements that are built once for each shape of lookup."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,16 @@ from datasources.filters import Exists, nodes
 from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
 from datasources.sql.aggregates import aggregate_statement
 from datasources.sql.builder import Statement, Unknown
-from datasources.sql.dialect import Physical, SqlDialect
+from datasources.sql.dialect import Catalog, Physical, SqlDialect
 from datasources.sql.shapes import aggregate_shape, lookup_shape
 from datasources.sql.statements import count_statement, rows_statement
 
 Describe = Callable[[str], Awaitable[Mapping[str, Physical]]]
 Fetch = Callable[[str, Statement, list[Any]], Awaitable[Sequence[Row]]]
 """Runs a statement with its arguments; the collection is for messages."""
+
+Build = Callable[[SqlDialect, Catalog], tuple[Statement | None, Statement | None]]
+"""Makes the statements of rows and of counts."""
 
 CACHED_STATEMENTS = 512
 
@@ -106,31 +109,41 @@ class Reader:
         return Rows(columns, [] if prepared.rows is None else await self._run(lookup, prepared.rows, values))
 
     async def _prepare_lookup(self, lookup: Lookup) -> Prepared:
-        collections = await self._known(lookup)
-        dialect = self._dialect()
-        try:
-            rows = None if lookup.limit == 0 else rows_statement(dialect, self._catalog, lookup)
-            counts = count_statement(dialect, self._catalog, lookup) if lookup.count else None
-        except Unknown as error:
-            raise SourceRefused(self._source, str(error)) from error
-        return Prepared(collections, rows, counts)
+        def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement | None, Statement | None]:
+            rows = None if lookup.limit == 0 else rows_statement(dialect, catalog, lookup)
+            return rows, count_statement(dialect, catalog, lookup) if lookup.count else None
+
+        return await self._prepare(lookup, build)
 
     async def _prepare_aggregate(self, lookup: AggregateLookup) -> Prepared:
-        collections = await self._known(lookup)
+        def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement | None, Statement | None]:
+            return aggregate_statement(dialect, catalog, lookup), None
+
+        return await self._prepare(lookup, build)
+
+    async def _prepare(self, lookup: Lookup | AggregateLookup, build: Build) -> Prepared:
+        """Builds from what is known of the columns; where that lacks one, from what the database says now."""
+        collections = tuple(_collections(lookup))
         try:
-            return Prepared(collections, aggregate_statement(self._dialect(), self._catalog, lookup), None)
+            try:
+                statements = build(self._dialect(), await self._known(collections))
+            except Unknown:
+                self.forget()
+                statements = build(self._dialect(), await self._known(collections))
         except Unknown as error:
             raise SourceRefused(self._source, str(error)) from error
+        except RecursionError as error:
+            raise SourceRefused(self._source, "cannot be asked with a filter nested so deeply") from error
+        return Prepared(collections, *statements)
 
-    async def _known(self, lookup: Lookup | AggregateLookup) -> tuple[Collection, ...]:
-        """The collections that the lookup reads, once the catalog knows them."""
-        through = () if lookup.through is None else (lookup.through.collection,)
-        exists = (each.collection for each in nodes(lookup.filter) if isinstance(each, Exists))
-        collections = (lookup.collection, *through, *exists)
+    async def _known(self, collections: Sequence[Collection]) -> Catalog:
+        """The columns of the collections, learned now or earlier."""
+        catalog: dict[str, Mapping[str, Physical]] = {}
         for collection in collections:
-            if not self._catalog.get(collection.name):
-                self._catalog[collection.name] = await self._describe(collection.name)
-        return collections
+            name = collection.name
+            catalog[name] = self._catalog.get(name) or await self._describe(name)
+        self._catalog.update(catalog)
+        return catalog
 
     async def _run(self, lookup: Lookup | AggregateLookup, statement: Statement, values: list[Any]) -> Sequence[Row]:
         collection = lookup.collection.name
@@ -142,6 +155,16 @@ class Reader:
             return await self._fetch(collection, statement, arguments)
         except _UNUSABLE as error:
             raise SourceMisbehaved(self._source, f"holds a value in '{collection}' that is none") from error
+
+
+def _collections(lookup: Lookup | AggregateLookup) -> Iterator[Collection]:
+    """Those that the lookup reads."""
+    yield lookup.collection
+    if lookup.through is not None:
+        yield lookup.through.collection
+    for each in nodes(lookup.filter):
+        if isinstance(each, Exists):
+            yield each.collection
 
 
 def _counted(lookup: Lookup, rows: Sequence[Row]) -> Mapping[Any, int]:

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,8 +93,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         cached_statements=512,
     )
     try:
-        with suppress(sqlite3.OperationalError):  # of a file that cannot be written
-            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA query_only = ON")
         connection.create_function(FOLD, 1, _fold, deterministic=True)
         connection.create_function(REAL, 1, float, deterministic=True)

@@ -1,0 +1,70 @@
+"""What a reader knows of a database, and learns anew when that has changed."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from datasources.errors import SourceRefused
+from datasources.filters import Compare, Filter, Not, Operator
+from datasources.lookup import Collection, Column, ColumnType, Lookup
+from datasources.sql import SqliteSource
+
+pytestmark = pytest.mark.anyio
+
+THINGS = Collection("things", "id", (Column("id", ColumnType.INTEGER, nullable=False), Column("n", ColumnType.INTEGER)))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write(tmp_path / "things.db", "CREATE TABLE things (id INTEGER PRIMARY KEY); INSERT INTO things VALUES (1)")
+    return tmp_path / "things.db"
+
+
+def write(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+async def test_a_column_that_was_missing_is_found_once_it_is_there(path: Path) -> None:
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    with pytest.raises(SourceRefused, match="has no 'n' in 'things'"):
+        await source.lookup(Lookup(THINGS, ("n",)))
+    write(path, "ALTER TABLE things ADD COLUMN n INTEGER DEFAULT 7")
+    assert (await source.lookup(Lookup(THINGS, ("n",)))).rows == [(7,)]
+    await source.close()
+
+
+async def test_a_table_that_was_missing_is_found_once_it_is_there(path: Path) -> None:
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    others = Collection("others", "id", THINGS.columns[:1])
+    with pytest.raises(SourceRefused, match="has no 'others'"):
+        await source.lookup(Lookup(others, ("id",)))
+    write(path, "CREATE TABLE others AS SELECT id FROM things")
+    assert (await source.lookup(Lookup(others, ("id",)))).rows == [(1,)]
+    await source.close()
+
+
+async def test_a_filter_nested_too_deeply_is_refused(path: Path) -> None:
+    deep: Filter = Compare("id", Operator.GT, 0)
+    for _ in range(900):
+        deep = Not(deep)
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    with pytest.raises(SourceRefused):
+        await source.lookup(Lookup(THINGS, ("id",), filter=deep))
+    assert (await source.lookup(Lookup(THINGS, ("id",)))).rows == [(1,)]
+    await source.close()
+
+
+async def test_reading_leaves_the_file_as_it_is(path: Path) -> None:
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    await source.check()
+    await source.lookup(Lookup(THINGS, ("id",)))
+    await source.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
