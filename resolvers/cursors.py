@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import math
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -28,12 +29,22 @@ def cursor_encoder(
     """A function from a row, whose values after the first `skip` are `columns`, to its cursor in `order`."""
     signature = _signature(entity, order)
     positions = [columns.index(term.column) + skip for term in order if term.column in columns]
+    floats = {column.name for column in entity.collection.columns if column.type is ColumnType.FLOAT}
+    has_floats = any(term.column in floats for term in order)
 
     def encode(row: Row) -> str:
-        payload = orjson.dumps([signature, *(row[position] for position in positions)], default=str)
+        position = [row[index] for index in positions]
+        if has_floats:
+            position = [str(value) if _is_infinite(value) else value for value in position]
+        payload = orjson.dumps([signature, *position], default=str)
         return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
 
     return encode
+
+
+def _is_infinite(value: Any) -> bool:
+    """Whether JSON has no number for the value."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def decode_cursor(entity: Entity, order: Sequence[Order], cursor: str) -> tuple[Any, ...]:
@@ -67,7 +78,7 @@ def _native(column_type: ColumnType, value: Any) -> Any:
         case ColumnType.INTEGER | ColumnType.BIGINT:
             return _of_64_bits(_typed(value, int))
         case ColumnType.FLOAT:
-            return float(value) if type(value) is int else _typed(value, float)
+            return float(value) if value in ("inf", "-inf", "nan") or type(value) is int else _typed(value, float)
         case ColumnType.BOOLEAN:
             return _typed(value, bool)
         case _:
