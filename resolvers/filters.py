@@ -7,13 +7,16 @@ from typing import Any
 
 import strawberry
 
-from datasources.filters import EVERYTHING, And, Compare, Exists, Filter, Not, Operator, Or
+from datasources.filters import EVERYTHING, And, Compare, Exists, Filter, Not, Operator, Or, nodes
 from datasources.lookup import ColumnType
 from resolvers.definition import Entity, EntityColumn, Relation, is_enum
 from resolvers.errors import BadUserInput
 from resolvers.ids import decode_id
 from resolvers.scalars import PYTHON_TYPES
 from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, optional, upper_first
+
+MAXIMUM_CONDITIONS = 1000
+"""Of one filter; a statement of many more takes seconds to build."""
 
 EQUALITY = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
 RANGE = (Operator.LT, Operator.LTE, Operator.GT, Operator.GTE)
@@ -141,12 +144,12 @@ def _translators(entity: Entity) -> Mapping[str, Translator]:
     """How each member of the filter input is read, by its GraphQL name."""
 
     def combined(kind: Callable[[tuple[Filter, ...]], Filter]) -> Translator:
-        return lambda value: kind(tuple(to_filter(entity, inner) for inner in value))
+        return lambda value: kind(tuple(_to_filter(entity, inner) for inner in value))
 
     members: dict[str, Translator] = {
         "and": combined(And),
         "or": combined(Or),
-        "not": lambda value: Not(to_filter(entity, value)),
+        "not": lambda value: Not(_to_filter(entity, value)),
     }
     for name, column in entity.columns.items():
         members[camel(name)] = _column_translator(entity, column)
@@ -156,9 +159,23 @@ def _translators(entity: Entity) -> Mapping[str, Translator]:
 
 
 def to_filter(entity: Entity, value: Mapping[str, Any] | None) -> Filter:
-    """A coerced `XFilter` as a datasource filter; a member that is null sets no condition."""
+    """A coerced `XFilter` as a datasource filter. Raises BadUserInput for one that makes no sense, or is too large."""
     if not value:
         return EVERYTHING
+    try:
+        filter = _to_filter(entity, value)
+        size = sum(1 for _ in nodes(filter))
+    except RecursionError:
+        raise BadUserInput(f"{entity.name}Filter is nested too deeply.") from None
+    if size > MAXIMUM_CONDITIONS:
+        raise BadUserInput(
+            f"{entity.name}Filter has {size} conditions; {MAXIMUM_CONDITIONS} are allowed. `in` takes many values."
+        )
+    return filter
+
+
+def _to_filter(entity: Entity, value: Mapping[str, Any]) -> Filter:
+    """A member that is null sets no condition."""
     members = _translators(entity)
     filters = tuple(members[name](inner) for name, inner in value.items() if inner is not None)
     return filters[0] if len(filters) == 1 else And(filters)
@@ -209,14 +226,14 @@ def _relation_translator(relation: Relation) -> Translator:
         return Exists(relation.local, junction.entity().collection, junction.by, inner)
 
     def translate_one(value: Mapping[str, Any]) -> Filter:
-        return exists(to_filter(relation.target(), value))
+        return exists(_to_filter(relation.target(), value))
 
     def translate_many(value: Mapping[str, Any]) -> Filter:
         filters: list[Filter] = []
         for quantifier, conditions in value.items():
             if conditions is None:
                 continue
-            inner = to_filter(relation.target(), conditions)
+            inner = _to_filter(relation.target(), conditions)
             match quantifier:
                 case "some":
                     filters.append(exists(inner))

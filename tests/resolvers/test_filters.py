@@ -211,6 +211,29 @@ async def test_conditions_that_make_no_sense(conditions: str, code: str, message
     assert shop.collections == []
 
 
+async def test_a_filter_has_so_many_conditions_at_most() -> None:
+    shop = await open_shop()
+    document = "query($filter: OrderFilter) { orders(filter: $filter) { totalCount } }"
+    few = {"id": {"in": [str(number) for number in range(5000)]}}
+    assert await shop.ask(document, filter=few) == {"orders": {"totalCount": 5}}
+    message = "OrderFilter has 1001 conditions; 1000 are allowed. `in` takes many values."
+    many = {"or": [{"number": {"eq": str(number)}} for number in range(1000)]}
+    assert await shop.answer(document, filter=many) == {
+        "data": {"orders": None},
+        "errors": [("orders", "BAD_USER_INPUT", message)],
+    }
+
+
+async def test_a_filter_nested_too_deeply_is_refused() -> None:
+    shop = await open_shop()
+    deep: dict[str, Any] = {"number": {"eq": "x"}}
+    for _ in range(700):
+        deep = {"not": deep}
+    answer = await shop.answer("query($filter: OrderFilter) { orders(filter: $filter) { totalCount } }", filter=deep)
+    assert answer["data"] in (None, {"orders": None})
+    assert len(answer["errors"]) == 1
+
+
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
