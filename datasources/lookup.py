@@ -86,6 +86,11 @@ class Lookup:
     limit: int | None = None
     count: bool = False
     """Also count the rows that satisfy `filter` (per key), whatever `after` and `limit` leave of them."""
+    wire: frozenset[str] = frozenset()
+    """Those of `columns` whose values are wanted as they stand in JSON (`datasources.wire`), not as native values.
+
+    A keyed lookup's key is native all the same.
+    """
 
 
 @dataclass(frozen=True, slots=True)

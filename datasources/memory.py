@@ -12,6 +12,7 @@ from datasources.base import EVERYTHING_CAPABLE, Capabilities, required
 from datasources.errors import SourceRefused, SourceUnavailable
 from datasources.filters import And, Compare, Exists, Filter, Not, Operator, Or, Order, seek
 from datasources.lookup import Aggregate, AggregateLookup, ColumnType, Function, Lookup, Row, Rows
+from datasources.wire import TO_WIRE
 
 Values = Mapping[str, Any]
 """A row, by column."""
@@ -81,6 +82,7 @@ class MemorySource:
         table = await self._accepting(lookup)
         self._expect(table, (*lookup.columns, *(term.column for term in lookup.order)))
         remains = None if lookup.after is None else self._predicate(table, seek(lookup.order, lookup.after))
+        written = [(column, _writer(table, lookup, column)) for column in lookup.columns]
         rows: list[Row] = []
         counts: dict[Any, int] = {}
         for key, found in self._found(table, lookup):
@@ -88,7 +90,7 @@ class MemorySource:
                 counts[key] = len(found)
             remaining = found if remains is None else list(filter(remains, found))
             for row in _ordered(remaining, lookup.order)[: lookup.limit]:
-                values = tuple(row[column] for column in lookup.columns)
+                values = tuple(row[column] if write is None else write(row[column]) for column, write in written)
                 rows.append(values if lookup.key is None else (key, *values))
         return Rows(lookup.columns, rows, counts)
 
@@ -190,6 +192,14 @@ class _Table:
 
     def _type(self, column: str) -> ColumnType | None:
         return next((_TYPES.get(type(row[column])) for row in self.rows if row[column] is not None), None)
+
+
+def _writer(table: _Table, lookup: Lookup, column: str) -> Callable[[Any], Any] | None:
+    """How the column's values become what stands in JSON, if they are to."""
+    declared = lookup.collection.by_name.get(column)
+    column_type = table.columns[column] if declared is None else declared.type
+    write = None if column_type is None or column not in lookup.wire else TO_WIRE.get(column_type)
+    return None if write is None else lambda value: None if value is None else write(value)
 
 
 def _compares(operator: Operator, found: Any, value: Any) -> bool:

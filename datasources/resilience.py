@@ -10,12 +10,14 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from datasources.base import Capabilities, Datasource
+from datasources.deadlines import Call, Deadlines
 from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
 
 T = TypeVar("T")
+L = TypeVar("L", Lookup, AggregateLookup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +66,23 @@ class Breaker:
         """Whether calls are refused now."""
         return self._failures >= self._limit and (self._probing or self._clock() < self._open_until)
 
-    async def watch(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Runs a call, which must not be refused, and learns from how it ends. A cancelled call teaches nothing."""
-        probe = self._failures >= self._limit
-        self._probing = self._probing or probe
-        try:
-            answer = await ask()
-        except (SourceUnavailable, SourceTimeout):
+    def begin(self) -> bool:
+        """Of a call that is not refused; whether it probes."""
+        probes = self._failures >= self._limit
+        self._probing = self._probing or probes
+        return probes
+
+    def end(self, error: BaseException | None, *, probed: bool) -> None:
+        """How the call ended; that it was cancelled teaches nothing."""
+        if error is None:
+            self._failures = 0
+        elif isinstance(error, (SourceUnavailable, SourceTimeout)):
             self._failures += 1
             self._open_until = self._clock() + self._seconds
-            raise
-        except DatasourceError:
+        elif isinstance(error, DatasourceError):
             self._failures = 0
-            raise
-        else:
-            self._failures = 0
-            return answer
-        finally:
-            if probe:
-                self._probing = False
+        if probed:
+            self._probing = False
 
 
 class _Resilient:
@@ -91,6 +91,7 @@ class _Resilient:
         self._policy = policy
         self._breaker = Breaker(policy.breaker_failures, policy.breaker_seconds, clock)
         self._slots = asyncio.Semaphore(policy.concurrency)
+        self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
 
     @property
@@ -102,6 +103,7 @@ class _Resilient:
         return self._source.capabilities
 
     async def open(self) -> None:
+        self._deadlines = Deadlines(self._policy.deadline)
         await self._source.open()
 
     async def close(self) -> None:
@@ -109,32 +111,56 @@ class _Resilient:
 
     async def check(self) -> None:
         """Asks the source itself, also while the breaker is open, and leaves the breaker as it is."""
-        await self._before_deadline(self._source.check)
+        await self._before_deadline(self._source.check())
 
     async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
-        return await self._before_deadline(lambda: self._source.describe(collection))
+        return await self._before_deadline(self._source.describe(collection))
 
     async def lookup(self, lookup: Lookup) -> Rows:
-        return await self._guarded(lambda: self._source.lookup(lookup))
+        return await self._guarded(self._source.lookup, lookup)
 
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
-        return await self._guarded(lambda: self._source.aggregate(lookup))
+        return await self._guarded(self._source.aggregate, lookup)
 
-    async def _guarded(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _guarded(self, ask: Callable[[L], Awaitable[Rows]], lookup: L) -> Rows:
+        """Every lookup comes through here: what is not needed when all goes well stands aside."""
         self._refuse_when_open()
-        until = asyncio.get_running_loop().time() + self._policy.deadline
-        await self._take_slot(until)
+        call = self._deadlines.start()
         try:
-            self._refuse_when_open()  # it may have opened in the meantime
-            return await self._breaker.watch(lambda: self._before(until, lambda: self._retried(ask)))
+            await self._take_slot(call)
+            try:
+                self._refuse_when_open()  # it may have opened in the meantime
+                return await self._watched(ask, lookup, call)
+            finally:
+                self._slots.release()
         finally:
-            self._slots.release()
+            call.stop()
+
+    async def _watched(self, ask: Callable[[L], Awaitable[Rows]], lookup: L, call: Call) -> Rows:
+        probes = self._breaker.begin()
+        failure: BaseException | None = None
+        try:
+            try:
+                return await ask(lookup)
+            except SourceUnavailable as error:
+                return await self._again(ask, lookup, error)
+        except (asyncio.CancelledError, TimeoutError) as error:
+            failure = error
+            if isinstance(error, asyncio.CancelledError) and not call.stop():
+                raise
+            failure = self._too_late()
+            raise failure from error
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._breaker.end(failure, probed=probes)
 
     def _refuse_when_open(self) -> None:
         if self._breaker.is_open:
             raise SourceUnavailable(self.name, "failed repeatedly and is left alone for a moment")
 
-    async def _take_slot(self, until: float) -> None:
+    async def _take_slot(self, call: Call) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
@@ -142,30 +168,28 @@ class _Resilient:
             raise SourceUnavailable(self.name, "is overloaded")
         self._waiting += 1
         try:
-            async with asyncio.timeout_at(until):
-                await self._slots.acquire()
-        except TimeoutError:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            if not call.stop():
+                raise
             raise SourceUnavailable(self.name, "is overloaded") from None
         finally:
             self._waiting -= 1
 
-    async def _before_deadline(self, ask: Callable[[], Awaitable[T]]) -> T:
-        return await self._before(asyncio.get_running_loop().time() + self._policy.deadline, ask)
-
-    async def _before(self, until: float, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _before_deadline(self, asked: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout_at(until):
-                return await ask()
+            async with asyncio.timeout(self._policy.deadline):
+                return await asked
         except TimeoutError as error:
-            raise SourceTimeout(self.name, f"did not answer within {self._policy.deadline:g} s") from error
+            raise self._too_late() from error
 
-    async def _retried(self, ask: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await ask()
-        except SourceUnavailable as error:
-            if self._policy.attempts == 1:
-                raise
-            first = error
+    def _too_late(self) -> SourceTimeout:
+        return SourceTimeout(self.name, f"did not answer within {self._policy.deadline:g} s")
+
+    async def _again(self, ask: Callable[[L], Awaitable[Rows]], lookup: L, first: SourceUnavailable) -> Rows:
+        """Further attempts, after the first that failed."""
+        if self._policy.attempts == 1:
+            raise first
         backoff = self._policy.backoff
         attempts = stamina.retry_context(
             SourceUnavailable, self._policy.attempts, timeout=None, wait_initial=backoff, wait_jitter=backoff
@@ -173,6 +197,6 @@ class _Resilient:
         async for attempt in attempts:
             with attempt:
                 if attempt.num == 1:
-                    raise first  # tried above, so that only failures pay for stamina's machinery
-                return await ask()
+                    raise first
+                return await ask(lookup)
         raise first

@@ -14,6 +14,7 @@ from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
 from datasources.lookup import ColumnType
+from datasources.wire import TO_WIRE
 
 BigInt = NewType("BigInt", int)
 
@@ -31,19 +32,9 @@ def _parse_decimal(text: str) -> Decimal | None:
     return number if abs(number.adjusted()) < DECIMAL_DIGITS else None
 
 
-def _format_decimal(value: Any) -> str:
-    return format(value if isinstance(value, Decimal) else Decimal(str(value)), "f")
-
-
 def _parse_date_time(text: str) -> datetime | None:
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo is not None else None
-
-
-def _format_date_time(value: datetime) -> str:
-    if value.tzinfo is None:
-        raise ValueError(f"{value!r} has no offset from UTC.")
-    return value.isoformat()
 
 
 def _parse_big_int(text: str) -> int | None:
@@ -99,33 +90,38 @@ SCALARS: dict[object, ScalarDefinition] = {
         'An exact decimal number, as a string with all of its digits: `"1234.50"`. Numbers are read, too.',
         f'a number of at most {DECIMAL_DIGITS} digits, such as "1234.50"',
         _parse_decimal,
-        _format_decimal,
+        TO_WIRE[ColumnType.DECIMAL],
         (int, float),
     ),
     datetime: _scalar(
         "DateTime",
-        "A moment, as ISO 8601 with its offset from UTC: `2026-01-31T09:30:00+01:00`. What comes without an offset "
-        "is refused, as it could mean many moments.",
+        "A moment, as ISO 8601. It is read with its offset from UTC, `2026-01-31T09:30:00+01:00`; what comes without "
+        "one is refused, as it could mean many moments. It is written in UTC, `2026-01-31T08:30:00+00:00`, with six "
+        "digits of the second's fraction where there is any: `2026-01-31T08:30:00.250000+00:00`.",
         'date, time and offset, such as "2026-01-31T09:30:00+01:00" or "2026-01-31T08:30:00Z"',
         _parse_date_time,
-        _format_date_time,
+        TO_WIRE[ColumnType.DATETIME],
     ),
     date: _scalar(
-        "Date", "A day, as ISO 8601: `2026-01-31`.", 'a day, such as "2026-01-31"', date.fromisoformat, date.isoformat
+        "Date",
+        "A day, as ISO 8601: `2026-01-31`.",
+        'a day, such as "2026-01-31"',
+        date.fromisoformat,
+        TO_WIRE[ColumnType.DATE],
     ),
     UUID: _scalar(
         "UUID",
         "A UUID: `123e4567-e89b-42d3-a456-426614174000`.",
         'a UUID, such as "123e4567-e89b-42d3-a456-426614174000"',
         UUID,
-        str,
+        TO_WIRE[ColumnType.UUID],
     ),
     BigInt: _scalar(
         "BigInt",
         "A 64-bit integer, as a string, because JSON numbers lose digits beyond 2^53. Numbers are read, too.",
         'an integer of 64 bits, such as "9007199254740993"',
         _parse_big_int,
-        str,
+        TO_WIRE[ColumnType.BIGINT],
         (int,),
     ),
 }

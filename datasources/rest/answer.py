@@ -1,12 +1,14 @@
 """Reads an answer of the REST convention: `{"items": [...], "next": position or null, "counts": {...}}`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from datasources.lookup import ColumnType, Row
 from datasources.rest.query import Query
-from datasources.rest.values import to_native
+
+Convert = Callable[[ColumnType, Sequence[Any]], Sequence[Any]]
+"""`to_native` or `to_wire`."""
 
 
 class Nonsense(Exception):
@@ -54,16 +56,16 @@ def expect_keys(sizes: Mapping[Any, int], keys: Sequence[Any], limit: int | None
         raise Nonsense(f"with more than the {limit} items of a key that were asked for")
 
 
-def to_rows(items: Sequence[Any], columns: Sequence[tuple[str, ColumnType]]) -> list[Row]:
-    """The items as rows of native values. Raises Nonsense for a missing column or a value of another type."""
+def to_rows(items: Sequence[Any], columns: Sequence[tuple[str, ColumnType, Convert]]) -> list[Row]:
+    """The items as rows of converted values. Raises Nonsense for a missing column or a value of another type."""
     if not columns:
         return [()] * len(items)
-    return list(zip(*(_column(items, name, column_type) for name, column_type in columns), strict=True))
+    return list(zip(*(_column(items, *column) for column in columns), strict=True))
 
 
-def _column(items: Sequence[Any], name: str, column_type: ColumnType) -> Sequence[Any]:
+def _column(items: Sequence[Any], name: str, column_type: ColumnType, convert: Convert) -> Sequence[Any]:
     try:
-        return to_native(column_type, [item[name] for item in items])
+        return convert(column_type, [item[name] for item in items])
     except KeyError:
         raise Nonsense(f"with an item that lacks {name!r}") from None
     except TypeError:

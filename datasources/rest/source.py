@@ -16,7 +16,7 @@ from datasources.rest.answer import Answer, Nonsense, expect_keys, read_answer, 
 from datasources.rest.client import Client
 from datasources.rest.query import CannotAsk, Query, to_conditions, to_sort
 from datasources.rest.resource import REST_CAPABILITIES, Batch, Resource
-from datasources.rest.values import to_json, to_text
+from datasources.rest.values import to_json, to_native, to_text, to_wire
 
 MAXIMUM_URL = 7500
 """Bytes of path and parameters; many servers and proxies refuse request lines beyond 8 kB."""
@@ -85,7 +85,9 @@ class RestSource:
         try:
             query = self._query(lookup)
             found = await self._read(lookup, query)
-            rows = to_rows(found.items, [(name, self._column(lookup, name).type) for name in keyed + lookup.columns])
+            columns = [(name, to_native) for name in keyed]
+            columns += [(name, to_wire if name in lookup.wire else to_native) for name in lookup.columns]
+            rows = to_rows(found.items, [(name, self._column(lookup, name).type, way) for name, way in columns])
             if lookup.key is None:
                 return Rows(lookup.columns, rows, found.counts)
             sizes = Counter(row[0] for row in rows)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from datasources.lookup import ColumnType
+from datasources.wire import TO_WIRE, is_date, is_datetime, is_decimal, is_uuid
 
 Json = str | int | float | bool | None
 
@@ -55,6 +56,23 @@ def to_native(column_type: ColumnType, values: Sequence[Any]) -> Sequence[Any]:
         raise ValueError(f"not {column_type}") from error
 
 
+def to_wire(column_type: ColumnType, values: Sequence[Any]) -> Sequence[Any]:
+    """The same, as they stand in the gateway's own JSON; what is written that way already stays as it is."""
+    write = TO_WIRE.get(column_type)
+    if write is None:
+        return to_native(column_type, values)
+    passes = _PASSES.get(column_type)
+    if passes is None:
+        return [None if value is None else write(value) for value in to_native(column_type, values)]
+    read = _CONVERTERS[column_type]
+    try:
+        return [
+            value if value is None or (type(value) is str and passes(value)) else write(read(value)) for value in values
+        ]
+    except (TypeError, ArithmeticError) as error:
+        raise ValueError(f"not {column_type}") from error
+
+
 def _refuse(value: Any) -> Any:
     raise ValueError(f"a {type(value).__name__}")
 
@@ -92,4 +110,11 @@ _CONVERTERS: Mapping[ColumnType, Callable[[Any], Any]] = {
     ColumnType.DATETIME: _datetime,
     ColumnType.DATE: date.fromisoformat,
     ColumnType.UUID: _uuid,
+}
+
+_PASSES: Mapping[ColumnType, Callable[[str], bool]] = {
+    ColumnType.DECIMAL: is_decimal,
+    ColumnType.DATETIME: is_datetime,
+    ColumnType.DATE: is_date,
+    ColumnType.UUID: is_uuid,
 }

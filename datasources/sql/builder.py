@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, FromClause, Select, bindparam, table
+from sqlalchemy import BindParameter, FromClause, Label, Select, bindparam, table
 from sqlalchemy import column as sql_column
 from sqlalchemy.types import NullType
 
-from datasources.lookup import Collection, Column, ColumnType, Row
+from datasources.lookup import Collection, Column, ColumnType, Lookup, Row
 from datasources.sql.dialect import Bind, Catalog, Convert, Expression, Operand, Physical, SqlDialect
 from datasources.sql.shapes import FIRST_VALUE
 
@@ -85,12 +85,23 @@ class Table:
     physical: Mapping[str, Physical]
     source: FromClause
 
-    def read(self, name: str) -> tuple[Expression, Convert | None]:
-        return self.read_as(name, self.expression(name))
+    def read(self, name: str, *, wire: bool = False) -> tuple[Expression, Convert | None]:
+        return self.read_as(name, self.expression(name), wire=wire)
 
-    def read_as(self, name: str, expression: Expression) -> tuple[Expression, Convert | None]:
+    def read_as(self, name: str, expression: Expression, *, wire: bool = False) -> tuple[Expression, Convert | None]:
         """The column as it is selected, where it goes by `expression`."""
-        return self.dialect.read(self.column(name), self.physical[name], expression)
+        return self.dialect.read(self.column(name), self.physical[name], expression, wire=wire)
+
+    def read_from(self, subquery: FromClause, lookup: Lookup) -> list[tuple[Expression, Convert | None]]:
+        """The lookup's columns, where `subquery` selects them as `stored` gives them."""
+        return [
+            self.read_as(name, subquery.c[f"c{position}"], wire=name in lookup.wire)
+            for position, name in enumerate(lookup.columns)
+        ]
+
+    def stored(self, lookup: Lookup) -> list[Label[Any]]:
+        """The lookup's columns for a subquery: rows that it drops, or only sorts, need not be converted."""
+        return [self.expression(name).label(f"c{position}") for position, name in enumerate(lookup.columns)]
 
     def operand(self, name: str) -> Operand:
         expression = self.expression(name)

@@ -96,8 +96,10 @@ class SqlDialect(Protocol):
     def column_type(self, physical: Physical) -> ColumnType | None:
         """The native type that the column has where no entity says otherwise."""
 
-    def read(self, column: Column, physical: Physical, expression: Expression) -> tuple[Expression, Convert | None]:
-        """A column as it is selected, and how its values, but nulls, become native, where they are not yet."""
+    def read(
+        self, column: Column, physical: Physical, expression: Expression, *, wire: bool = False
+    ) -> tuple[Expression, Convert | None]:
+        """A column as it is selected, and how its values, but nulls, become native (or, if so wanted, `wire`)."""
 
     def operand(self, column: Column, physical: Physical, expression: Expression) -> Operand: ...
 

@@ -1,10 +1,8 @@
 """PostgreSQL, and what speaks its protocol, as a datasource."""
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, cast
 
 import asyncpg
@@ -17,13 +15,9 @@ from datasources.sql.builder import Statement
 from datasources.sql.dialect import Physical
 from datasources.sql.postgres_dialect import PostgresDialect, folding
 from datasources.sql.postgres_errors import VENDOR, mapped
+from datasources.sql.postgres_pool import PostgresPool
+from datasources.sql.postgres_text import SESSION
 from datasources.sql.reader import CACHED_STATEMENTS, Reader
-
-CLOSE_SECONDS = 1.0
-"""How long lookups in flight may take when the source is closed."""
-CANCEL_SECONDS = 1.0
-"""How long a cancelled statement may take to end. PostgreSQL may miss a request to cancel what it has not yet begun;
-then the connection is closed, which it sees within `client_connection_check_interval`."""
 
 _COLUMNS = """
 SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
@@ -54,7 +48,7 @@ class PostgresSource:
         self._dsn = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", url)
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
-        self._pool: asyncpg.Pool | None = None
+        self._pool: PostgresPool | None = None
         self._dialect = PostgresDialect(func.lower)
         self.reader = Reader(name, lambda: self._dialect, self._physical, self._fetch)
 
@@ -67,24 +61,12 @@ class PostgresSource:
         return EVERYTHING_CAPABLE
 
     async def open(self) -> None:
-        self._pool = await asyncpg.create_pool(
-            self._dsn,
-            min_size=0,
-            max_size=self._pool_size,
-            timeout=self._connect_timeout,
-            init=self._init,
-            connection_class=_Connection,
-            statement_cache_size=CACHED_STATEMENTS,
-            max_cached_statement_lifetime=0,
-            server_settings={"application_name": "graphql-data-gateway"},
-        )
+        self._pool = PostgresPool(self._connect, self._pool_size)
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await pool.close()  # and, when it takes longer, terminates
+            await pool.close()
 
     async def check(self) -> None:
         await self._query("pg_catalog", "SELECT 1", [])
@@ -119,28 +101,34 @@ class PostgresSource:
         if pool is None:
             raise SourceUnavailable(self._name, "is not open")
         try:
-            connection = await pool.acquire()
-            try:
-                return cast("Sequence[Row]", await connection.fetch(text, *arguments))
-            finally:
-                with suppress(TimeoutError):
-                    await pool.release(connection, timeout=CANCEL_SECONDS)
+            return cast("Sequence[Row]", await pool.fetch(text, arguments))
+        except asyncpg.InvalidDatetimeFormatError as error:
+            raise ValueError("a stored date is none") from error
         except VENDOR as error:
             failure = mapped(self._name, collection, error)
             if isinstance(failure, SourceMisbehaved):
                 self.reader.forget()
             raise failure from error
 
-    async def _init(self, connection: asyncpg.Connection) -> None:
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=self._connect_timeout,
+            statement_cache_size=CACHED_STATEMENTS,
+            max_cached_statement_lifetime=0,
+            server_settings={"application_name": "graphql-data-gateway", **SESSION},
+        )
+        try:
+            await self._prepare(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
         for name in ("json", "jsonb"):
             await connection.set_type_codec(name, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         [(version, encoding, collations)] = await connection.fetch(_SERVER)
         if version >= 140000:
             await connection.execute("SET client_connection_check_interval = '1s'")
         self._dialect = PostgresDialect(folding(version, encoding, frozenset(collations)))
-
-
-class _Connection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Lookups leave no session state behind, so that release need not ask the server to reset any."""
-        return ""

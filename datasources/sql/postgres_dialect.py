@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_compiler
 from datasources.filters import Operator
 from datasources.lookup import Aggregate, Column, ColumnType, Function
 from datasources.sql.dialect import INTEGERS, Bind, Convert, Expression, Figure, Keys, Operand, Physical, RawType
+from datasources.sql.postgres_text import finite, to_text
+from datasources.wire import TO_WIRE
 
 CANONICAL: Mapping[ColumnType, str] = {
     ColumnType.STRING: "text",
@@ -96,12 +98,20 @@ class PostgresDialect:
     def column_type(self, physical: Physical) -> ColumnType | None:
         return ColumnType.STRING if physical.is_enum else _TYPES.get(physical.type)
 
-    def read(self, column: Column, physical: Physical, expression: Expression) -> tuple[Expression, Convert | None]:
+    def read(
+        self, column: Column, physical: Physical, expression: Expression, *, wire: bool = False
+    ) -> tuple[Expression, Convert | None]:
+        native = self._native(column, physical, expression)
+        if wire and column.type in TO_WIRE:
+            return to_text(column.type, native), None
+        return native if column.type is not ColumnType.DATETIME else finite(native), None
+
+    def _native(self, column: Column, physical: Physical, expression: Expression) -> Expression:
         if physical.type in _SUITABLE[column.type] or (physical.type == "json" and column.type is ColumnType.JSON):
-            return expression, None
+            return expression
         if column.type is ColumnType.DATETIME and physical.type in (_NAIVE, "date"):
-            return _in_utc(cast(expression, RawType(_NAIVE))), None
-        return cast(expression, RawType(CANONICAL[column.type])), None
+            return _in_utc(cast(expression, RawType(_NAIVE)))
+        return cast(expression, RawType(CANONICAL[column.type]))
 
     def operand(self, column: Column, physical: Physical, expression: Expression) -> Operand:
         encode = _ENCODERS.get(column.type)
@@ -111,7 +121,7 @@ class PostgresDialect:
         if column.type is ColumnType.DATETIME and own == _NAIVE:
             return Operand(column.type, expression, _to_naive, RawType(own), physical.not_null)
         if own not in _SUITABLE[column.type]:
-            expression, _ = self.read(column, physical, expression)
+            expression = self._native(column, physical, expression)
         return Operand(column.type, expression, encode, RawType(CANONICAL[column.type]), physical.not_null)
 
     def value(self, operand: Operand, bind: Bind) -> Expression:

@@ -126,10 +126,12 @@ class Reader:
         collections = tuple(_collections(lookup))
         try:
             try:
-                statements = build(self._dialect(), await self._known(collections))
+                catalog = await self._known(collections)  # first, for the dialect may be learned with it
+                statements = build(self._dialect(), catalog)
             except Unknown:
                 self.forget()
-                statements = build(self._dialect(), await self._known(collections))
+                catalog = await self._known(collections)
+                statements = build(self._dialect(), catalog)
         except Unknown as error:
             raise SourceRefused(self._source, str(error)) from error
         except RecursionError as error:

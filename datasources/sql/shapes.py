@@ -33,6 +33,7 @@ def lookup_shape(lookup: Lookup) -> tuple[Hashable, list[Any]]:
         after_shape,
         _limit_shape(lookup.limit),
         lookup.count,
+        lookup.wire,
     )
     return shape, values
 

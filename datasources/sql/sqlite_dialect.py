@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_compiler
 from datasources.filters import Operator
 from datasources.lookup import Aggregate, Column, ColumnType, Function
 from datasources.sql.dialect import INTEGERS, Bind, Convert, Expression, Figure, Keys, Operand, Physical
-from datasources.sql.sqlite_values import ENCODERS, from_storage, number
+from datasources.sql.sqlite_values import ENCODERS, from_storage, number, storage_to_wire
 
 FOLD = "casefold"
 """`str.casefold`, as a function of the connection."""
@@ -62,8 +62,10 @@ class SqliteDialect:
         declared = physical.type.upper()
         return next((native for part, native in _TYPES if part in declared), None)
 
-    def read(self, column: Column, physical: Physical, expression: Expression) -> tuple[Expression, Convert | None]:
-        return expression, from_storage(column)
+    def read(
+        self, column: Column, physical: Physical, expression: Expression, *, wire: bool = False
+    ) -> tuple[Expression, Convert | None]:
+        return expression, storage_to_wire(column) if wire else from_storage(column)
 
     def operand(self, column: Column, physical: Physical, expression: Expression) -> Operand:
         return Operand(column.type, expression, ENCODERS.get(column.type), not_null=physical.not_null)

@@ -13,10 +13,12 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
 from datasources.lookup import Column, ColumnType
+from datasources.wire import MIDNIGHT, OFFSET, TO_WIRE, datetime_to_wire, decimal_to_wire, is_date, is_uuid
 
 DDL_TYPES: Mapping[ColumnType, str] = {
     ColumnType.STRING: "TEXT",
@@ -50,6 +52,16 @@ def from_storage(column: Column) -> Convert | None:
     return _DECODERS.get(column.type)
 
 
+def storage_to_wire(column: Column) -> Convert | None:
+    """How a column's values, but nulls, become those that stand in JSON; what is written as usual takes a short way."""
+    write, read = TO_WIRE.get(column.type), from_storage(column)
+    if write is None or read is None:
+        return write or read
+    if column.type is ColumnType.DECIMAL and column.scale is not None:
+        return _decimal_writer(column.scale, read)
+    return _WRITERS.get(column.type) or (lambda value: write(read(value)))
+
+
 def number(value: Decimal | int) -> int | float:
     """A decimal as the integer or the float that a NUMERIC column makes of it."""
     value = Decimal(value)
@@ -73,6 +85,25 @@ def _decode_datetime(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _write_datetime(text: str) -> str:
+    if len(text) == _WRITTEN and text[4:20:3] == "-- ::." and text[11:13] != MIDNIGHT:
+        written = text.replace(" ", "T").removesuffix(".000000") + OFFSET
+        try:
+            datetime.fromisoformat(written)
+            return written
+        except ValueError:
+            pass  # it may be of another form that is as long
+    return datetime_to_wire(_decode_datetime(text))
+
+
+def _write_date(text: str) -> str:
+    return text if is_date(text) else date.fromisoformat(text).isoformat()
+
+
+def _write_uuid(text: str) -> str:
+    return text if is_uuid(text) else str(UUID(text))
+
+
 def _decode_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, (str, bytes)) else value
 
@@ -87,6 +118,18 @@ def _decimal_reader(scale: int | None) -> Convert:
         return Decimal(format(value, form)) if type(value) is float else Decimal(value).quantize(unit)
 
     return read
+
+
+def _decimal_writer(scale: int, read: Convert) -> Convert:
+    form = f".{scale}f"
+    zeros = f".{'0' * scale}" if scale else ""
+
+    def write(value: Any) -> str:
+        if type(value) is float and isfinite(value):
+            return format(value, form)
+        return f"{value}{zeros}" if type(value) is int else decimal_to_wire(read(value))
+
+    return write
 
 
 ENCODERS: Mapping[ColumnType, Convert] = {
@@ -105,4 +148,10 @@ _DECODERS: Mapping[ColumnType, Convert] = {
     ColumnType.DATE: date.fromisoformat,
     ColumnType.UUID: UUID,
     ColumnType.JSON: _decode_json,
+}
+
+_WRITERS: Mapping[ColumnType, Convert] = {
+    ColumnType.DATETIME: _write_datetime,
+    ColumnType.DATE: _write_date,
+    ColumnType.UUID: _write_uuid,
 }

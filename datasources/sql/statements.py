@@ -1,5 +1,7 @@
 """The statements of lookups."""
 
+from operator import is_not
+
 from sqlalchemy import func, literal_column, select
 
 from datasources.lookup import Lookup
@@ -20,8 +22,14 @@ def rows_statement(dialect: SqlDialect, catalog: Catalog, lookup: Lookup) -> Sta
     if lookup.key is not None and lookup.limit is not None:
         return first_rows(builder, table, lookup, condition)
 
-    columns, decoders = unzip(table.read(name) for name in lookup.columns)
     order = order_by(builder, table, lookup.order)
+    columns, decoders = unzip(table.read(name, wire=name in lookup.wire) for name in lookup.columns)
+    converts = any(map(is_not, columns, map(table.expression, lookup.columns)))
+    if lookup.key is None and converts and order and lookup.limit is not None:
+        stored = where(select(*table.stored(lookup)).select_from(table.source), condition)
+        found = limited(builder, stored.order_by(*order), lookup).subquery("found")
+        columns, decoders = unzip(table.read_from(found, lookup))
+        return builder.statement(select(*columns).select_from(found), decoders)
     if lookup.key is None:
         statement = where(select(*(columns or [literal_column("1")])).select_from(table.source), condition)
         return builder.statement(limited(builder, statement.order_by(*order), lookup), decoders)

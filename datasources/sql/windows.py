@@ -38,8 +38,7 @@ def _has_primary_key(table: Table) -> bool:
 def _lateral(builder: Builder, table: Table, lookup: Lookup, condition: Expression) -> Statement:
     """Reads so many rows of each key as it returns, where there is an index."""
     through, bind = lookup.through, builder.bind(KEYS)
-    columns, decoders = unzip(table.read(name) for name in lookup.columns)
-    labelled: list[Any] = [column.label(f"c{position}") for position, column in enumerate(columns)]
+    stored: list[Any] = [*table.stored(lookup)]
     if through is None:
         operand = table.operand(lookup.key or "")
         keys = builder.dialect.keys(operand, bind)
@@ -51,13 +50,13 @@ def _lateral(builder: Builder, table: Table, lookup: Lookup, condition: Expressi
         links = select(junction.operand(through.target).expression).where(operand.expression == keys.compared)
         of_key = table.operand(through.column).expression.in_(links.correlate_except(junction.source))
 
-    rows: Select[Any] = select(*labelled or [literal_column("1")]).select_from(table.source)
+    rows: Select[Any] = select(*stored or [literal_column("1")]).select_from(table.source)
     found = (
         where(rows, of_key, condition).order_by(*order_by(builder, table, lookup.order)).correlate_except(table.source)
     )
     window = limited(builder, found, lookup).lateral("found")
-    selected = (window.c[column.name] for column in labelled)
-    statement = select(keys.selected, *selected).select_from(keys.source.join(window, true()))
+    columns, decoders = unzip(table.read_from(window, lookup))
+    statement = select(keys.selected, *columns).select_from(keys.source.join(window, true()))
     return builder.statement(statement, [None, *decoders])
 
 
@@ -74,7 +73,8 @@ def _picked(builder: Builder, table: Table, lookup: Lookup, condition: Expressio
     )
 
     found = builder.table(lookup.collection)
-    columns, decoders = unzip(found.read(name) for name in (key, *lookup.columns))
+    read = (found.read(name, wire=name in lookup.wire) for name in lookup.columns)
+    columns, decoders = unzip([found.read(key), *read])
     statement = select(*columns).select_from(
         keys.source.join(found.source, found.expression(primary).in_(limited(builder, picked, lookup)))
     )
@@ -84,15 +84,13 @@ def _picked(builder: Builder, table: Table, lookup: Lookup, condition: Expressio
 
 def _ranked(builder: Builder, table: Table, lookup: Lookup, condition: Expression) -> Statement:
     """Reads all rows of the keys, once."""
-    columns, decoders = unzip(table.read(name) for name in lookup.columns)
-    labelled = [column.label(f"c{position}") for position, column in enumerate(columns)]
     keyed = by_keys(builder, table, lookup)
     key, decode_key = keyed.read_key
     order = order_by(builder, table, lookup.order)
     rank = func.row_number().over(partition_by=keyed.key, order_by=order or None).label("rank")
-    rows = select(key.label("key"), *labelled, rank).select_from(keyed.source)
+    rows = select(key.label("key"), *table.stored(lookup), rank).select_from(keyed.source)
     ranked = where(rows, keyed.condition, condition).subquery("ranked")
-    selected = (ranked.c[column.name] for column in labelled)
+    columns, decoders = unzip(table.read_from(ranked, lookup))
     within = ranked.c.rank <= builder.bind(LIMIT)(None)
-    statement = select(ranked.c.key, *selected).where(within).order_by(ranked.c.key, ranked.c.rank)
+    statement = select(ranked.c.key, *columns).where(within).order_by(ranked.c.key, ranked.c.rank)
     return builder.statement(statement, [decode_key, *decoders])

@@ -8,4 +8,5 @@ pytest.register_assert_rewrite(
     "tests.datasources.contract_aggregates",
     "tests.datasources.contract_filters",
     "tests.datasources.contract_keys",
+    "tests.datasources.contract_wire",
 )

@@ -20,6 +20,7 @@ from tests.datasources.asking import BY_ID, ask, by_key, expect
 from tests.datasources.contract_aggregates import AggregatesContract
 from tests.datasources.contract_filters import FiltersContract
 from tests.datasources.contract_keys import KeysContract
+from tests.datasources.contract_wire import WireContract
 from tests.datasources.dataset import (
     COLLECTIONS,
     NUMBERS,
@@ -78,7 +79,7 @@ def answers_like_the_reference(capabilities: Capabilities) -> Callable[..., None
     return test
 
 
-class DatasourceContract(KeysContract, FiltersContract, AggregatesContract):
+class DatasourceContract(KeysContract, FiltersContract, AggregatesContract, WireContract):
     async def test_is_healthy(self, source: Datasource) -> None:
         await source.check()
 

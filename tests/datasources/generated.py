@@ -40,9 +40,10 @@ def _reads(draw: st.DrawFn, capabilities: Capabilities) -> Lookup:
     order = draw(_orders(collection, capabilities))
     windowed = key is None or capabilities.window
     positions = st.tuples(*(_values(collection, term.column, null=True) for term in order))
+    columns = tuple(draw(st.lists(st.sampled_from(list(collection.by_name)), unique=True)))
     return Lookup(
         collection,
-        tuple(draw(st.lists(st.sampled_from(list(collection.by_name)), unique=True))),
+        columns,
         key,
         keys,
         through,
@@ -51,6 +52,7 @@ def _reads(draw: st.DrawFn, capabilities: Capabilities) -> Lookup:
         draw(st.none() | positions) if windowed else None,
         draw(st.none() | st.integers(0, 4)) if windowed else None,
         draw(st.booleans()) and capabilities.count,
+        frozenset(draw(st.lists(st.sampled_from(columns)))) if columns else frozenset(),
     )
 
 

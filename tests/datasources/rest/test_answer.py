@@ -115,6 +115,16 @@ def page(*items: Any, next: Any = None, **more: Any) -> dict[str, Any]:
             for column, values in OTHER_TYPES.items()
             for value in values
         ),
+        *(
+            pytest.param(
+                Lookup(PEOPLE, (column,), wire=frozenset({column})),
+                page({column: value}),
+                f"with a value of '{column}' that is no {PEOPLE.by_name[column].type}",
+                id=f"{column}-{value!r}-written"[:40],
+            )
+            for column, values in OTHER_TYPES.items()
+            for value in values
+        ),
     ],
 )
 async def test_nonsense_is_no_answer(lookup: Lookup, answer: Any, message: str) -> None:
@@ -153,6 +163,12 @@ async def test_takes_the_forms_that_services_write() -> None:
         [row] = (await source.lookup(Lookup(PEOPLE, columns))).rows
     assert row == (2**62, VALUES["balance"][1], VALUES["seen"][2], UUID("ffffffff-0000-4000-8000-0000000000ff"), 1.0)
     assert [type(value).__name__ for value in row] == ["int", "Decimal", "datetime", "UUID", "float"]
+
+    wire = frozenset(columns)
+    async with opened(source_answering(page(item, {**item, "balance": "1E+2", "big": 7}))) as source:
+        rows = (await source.lookup(Lookup(PEOPLE, columns, wire=wire))).rows
+    written = (str(2**62), "0.2", "2024-02-29T12:00:00.500000+00:00", "ffffffff-0000-4000-8000-0000000000ff", 1.0)
+    assert rows == [written, ("7", "100", *written[2:])]
 
 
 @pytest.mark.parametrize("batch", [Batch.LIST, Batch.EACH])

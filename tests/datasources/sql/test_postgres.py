@@ -19,9 +19,9 @@ from datasources.base import Datasource
 from datasources.errors import DatasourceError, SourceMisbehaved, SourceRefused, SourceTimeout, SourceUnavailable
 from datasources.filters import NOTHING, Compare, Operator, Or, Order
 from datasources.lookup import Aggregate, AggregateLookup, Collection, Column, ColumnType, Function, Lookup
-from datasources.sql import PostgresSource
-from datasources.sql import postgres as postgres_module
+from datasources.sql import PostgresSource, postgres_pool
 from datasources.sql.postgres_errors import VENDOR, mapped
+from datasources.wire import TO_WIRE
 from tests.datasources.contract import DatasourceContract
 from tests.datasources.dataset import COLLECTIONS, NUMBERS, PEOPLE, ROWS
 from tests.datasources.sql.loading import load_postgres
@@ -144,6 +144,96 @@ async def test_columns_of_other_types_answer_in_native_ones(source: PostgresSour
     ]
 
 
+async def test_columns_of_other_types_are_written(source: PostgresSource) -> None:
+    columns = tuple(ORDERS.by_name)
+    for limit in (None, 1):
+        lookup = Lookup(ORDERS, columns, order=(Order("id"),), limit=limit, wire=frozenset(columns))
+        found = await source.lookup(lookup)
+        assert found.rows[0] == tuple(
+            TO_WIRE[column.type](value) if column.type in TO_WIRE else value
+            for column, value in zip(ORDERS.columns, FIRST, strict=True)
+        )
+
+
+VALUES = Collection(
+    "odd_values",
+    "id",
+    (
+        Column("id", ColumnType.INTEGER, nullable=False),
+        Column("amount", ColumnType.DECIMAL),
+        Column("day", ColumnType.DATE),
+        Column("moment", ColumnType.DATETIME),
+    ),
+)
+WIRE = frozenset(VALUES.by_name)
+
+
+@pytest.fixture(scope="module")
+async def odd_values(url: str) -> None:
+    numbers = ("NaN", "Infinity", "-Infinity", "0.000", "1e20", "1e-20", "-0.10", f"{'9' * 30}.5", "1000000")
+    days = ("infinity", "-infinity", "0001-01-01", "9999-12-31", "0999-02-03")
+    times = ("00:00Z", "23:59:59.999999Z", "12:00:00.5Z", "07:00:00.001+07")
+    moments = ("infinity", "-infinity", *(f"{day} {time}" for day in days[2:] for time in times))
+    async with connected(url) as connection:
+        await connection.execute("CREATE TABLE odd_values (id serial, amount numeric, day date, moment timestamptz)")
+        for column, values in {"amount": numbers, "day": days, "moment": moments}.items():
+            for value in values:
+                await connection.execute(f"INSERT INTO odd_values ({column}) VALUES ('{value}')")
+
+
+@pytest.mark.parametrize("settings", ["", "SET TimeZone = 'Asia/Tokyo'", "SET DateStyle = 'German'"])
+async def test_writes_what_the_driver_reads(postgres: Postgres, url: str, odd_values: None, settings: str) -> None:
+    """Whatever the database's own settings are."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    async with connected(url) as connection:
+        await connection.execute(f"ALTER DATABASE {name} {settings or 'RESET ALL'}")
+    columns = ("amount", "day", "moment")
+    async with opened(url) as source:
+        lookup = Lookup(VALUES, columns, order=(Order("id"),))
+        native = (await source.lookup(lookup)).rows
+        written = (await source.lookup(replace(lookup, wire=WIRE))).rows
+    writers = [TO_WIRE[VALUES.by_name[column].type] for column in columns]
+    assert [tuple(row) for row in written] == [
+        tuple(None if value is None else write(value) for write, value in zip(writers, row, strict=True))
+        for row in native
+    ]
+
+
+@pytest.mark.parametrize("wire", [frozenset(), WIRE], ids=["native", "wire"])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("day", "0001-12-31 BC"),
+        ("day", "10000-01-01"),
+        ("moment", "0001-12-31 23:59:59Z BC"),
+        ("moment", "10000-01-01Z"),
+    ],
+)
+async def test_years_that_python_has_not_are_no_values(
+    url: str, source: PostgresSource, odd_values: None, column: str, value: str, wire: frozenset[str]
+) -> None:
+    async with connected(url) as connection:
+        await connection.execute(f"INSERT INTO odd_values (id, {column}) VALUES (-1, '{value}')")
+        try:
+            for _ in range(2):
+                with pytest.raises(SourceMisbehaved, match="holds a value in 'odd_values' that is none"):
+                    await source.lookup(Lookup(VALUES, (column,), wire=wire))
+        finally:
+            await connection.execute("DELETE FROM odd_values WHERE id = -1")
+
+
+async def test_writes_only_the_rows_that_it_answers(url: str, source: PostgresSource, odd_values: None) -> None:
+    lookup = Lookup(NUMBERS, ("id",), order=(Order("bucket", descending=True),), limit=3, wire=frozenset({"id"}))
+    big = replace(lookup, collection=replace(NUMBERS, columns=(Column("id", ColumnType.BIGINT), NUMBERS.columns[1])))
+    assert len((await source.lookup(big)).rows) == 3
+    async with connected(url) as connection:
+        [(statement,)] = await connection.fetch(
+            "SELECT query FROM pg_stat_activity WHERE query LIKE 'SELECT CAST(found.c0 AS text)%'"
+        )
+        plan = [line.strip() for (line,) in await connection.fetch(f"EXPLAIN (VERBOSE, COSTS OFF) {statement}", 3)]
+    assert plan[:2] == ["Subquery Scan on found", "Output: (found.c0)::text"]
+
+
 @pytest.mark.parametrize("column", [name for name in ORDERS.by_name if name not in ("data", "big")])
 async def test_columns_of_other_types_compare(source: PostgresSource, column: str) -> None:
     value = dict(zip(ORDERS.by_name, FIRST, strict=True))[column]
@@ -263,7 +353,7 @@ async def test_cancelling_a_lookup_cancels_its_statement(url: str) -> None:
 
 
 async def test_a_statement_that_outlives_its_cancellation(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_module, "CANCEL_SECONDS", 0.01)
+    monkeypatch.setattr(postgres_pool, "CANCEL_SECONDS", 0.01)
     stubborn = Collection("stubborn", "id", (Column("id", ColumnType.INTEGER),))
     async with connected(url) as connection, opened(url, pool_size=1) as source:
         await connection.execute(STUBBORN)
@@ -373,7 +463,7 @@ async def test_a_filter_of_many_comparisons(source: PostgresSource, comparisons:
 
 
 async def test_closing_does_not_wait_for_slow_lookups(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_module, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(postgres_pool, "CLOSE_SECONDS", 0.01)
     idle = Collection("idle", "id", (Column("id", ColumnType.INTEGER),))
     async with connected(url) as connection, opened(url) as source:
         await connection.execute("CREATE VIEW idle AS SELECT 1 AS id FROM pg_sleep(60)")

@@ -20,6 +20,7 @@ from datasources.filters import Compare, Operator, Or, Order
 from datasources.lookup import Aggregate, AggregateLookup, Collection, Column, ColumnType, Function, Lookup
 from datasources.sql import SqliteSource, sqlite_pool
 from datasources.sql.sqlite_pool import SqlitePool
+from datasources.wire import TO_WIRE
 from tests.datasources.contract import DatasourceContract
 from tests.datasources.dataset import COLLECTIONS, NUMBERS, PEOPLE, ROWS
 from tests.datasources.sql.loading import load_sqlite
@@ -100,6 +101,46 @@ async def test_reads_what_other_writers_wrote(tmp_path: Path) -> None:
             (4, datetime(2024, 2, 29, tzinfo=UTC), None, 1.5),
             (5, datetime(2024, 2, 29, 12, 0, 0, 500000, UTC), None, None),
         ]
+
+
+STORED: list[tuple[ColumnType, int | None, list[Any]]] = [
+    (ColumnType.DECIMAL, 2, [12.3, 12, -0.001, 2**62, -3, 1e20, "0.005", 9e999, -9e999, 0.1 + 0.2]),
+    (ColumnType.DECIMAL, 0, [12.5, 12, -0.1]),
+    (ColumnType.DECIMAL, None, [12.3, 12, 1e20, "1e-7"]),
+    (ColumnType.DATE, None, ["2024-02-29", "20240229", "2024-W09-4"]),
+    (
+        ColumnType.DATETIME,
+        None,
+        [
+            "2024-02-29 12:00:00.500000",
+            "2024-02-29 12:00:00.000000",
+            "0001-01-01 00:00:00.000001",
+            "2024-02-29T12:00:00Z",
+            "2024-02-29T14:00:00.25+02:00",
+            "2024-02-29",
+            "2024-02-29 12:00:00.5+0000",
+            "2024-02-29 12:00:00.12345Z",
+            "2024-02-29 120000.12345678",
+            "2024-02-29_12:00:00.500000",
+            "2024-W09-4 12:00:00.500000",
+            "2024-02-29 12:00:00,500000",
+        ],
+    ),
+    (ColumnType.UUID, None, ["123e4567-e89b-42d3-a456-426614174000", "123E4567E89B42D3A456426614174000"]),
+    (ColumnType.BIGINT, None, [2**62, -1]),
+]
+
+
+@pytest.mark.parametrize(("column_type", "scale", "values"), STORED, ids=lambda value: str(value)[:10])
+async def test_writes_what_it_reads(
+    tmp_path: Path, column_type: ColumnType, scale: int | None, values: list[Any]
+) -> None:
+    write(tmp_path / "a.db", "CREATE TABLE things (id)", [(value,) for value in values])
+    lookup = Lookup(Collection("things", "id", (Column("id", column_type, scale=scale),)), ("id",))
+    async with opened(tmp_path / "a.db") as source:
+        native = (await source.lookup(lookup)).rows
+        written = (await source.lookup(replace(lookup, wire=frozenset({"id"})))).rows
+    assert written == [(TO_WIRE[column_type](value),) for (value,) in native]
 
 
 async def test_sums_decimals_exactly(tmp_path: Path) -> None:
@@ -294,20 +335,24 @@ async def test_a_filter_of_too_many_comparisons(path: Path) -> None:
             await source.lookup(Lookup(PEOPLE, ("id",), filter=any_age))
 
 
+@pytest.mark.parametrize("wire", [frozenset(), frozenset(THINGS.by_name)], ids=["native", "wire"])
 @pytest.mark.parametrize(
     ("column", "value"),
     [
         pytest.param("at", "yesterday", id="datetime"),
+        pytest.param("at", "2024-02-30 12:00:00.000000", id="day-that-is-none"),
         pytest.param("amount", "much", id="decimal"),
         pytest.param("data", "{", id="json"),
         pytest.param("at", 1709208000, id="number-for-datetime"),
     ],
 )
-async def test_a_value_of_another_type_makes_no_sense(tmp_path: Path, column: str, value: Any) -> None:
+async def test_a_value_of_another_type_makes_no_sense(
+    tmp_path: Path, column: str, value: Any, wire: frozenset[str]
+) -> None:
     write(tmp_path / "shop.db", f"CREATE TABLE things ({column})", [(value,)])
     async with opened(tmp_path / "shop.db") as source:
         with pytest.raises(SourceMisbehaved, match="holds a value in 'things' that is none"):
-            await source.lookup(Lookup(THINGS, (column,)))
+            await source.lookup(Lookup(THINGS, (column,), wire=wire))
 
 
 async def test_sees_that_a_table_has_changed(path: Path) -> None:

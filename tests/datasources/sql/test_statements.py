@@ -18,6 +18,7 @@ CATALOG: Catalog = {
         "id": COLUMN,
         "manager_id": Physical("integer", is_indexed=True),
         "age": Physical("integer"),
+        "big": Physical("bigint"),
         "name": Physical("text", not_null=True),
     },
     "tags": {"id": Physical("text", not_null=True, is_indexed=True), "label": Physical("text")},
@@ -54,6 +55,14 @@ def statement(dialect: SqlDialect, lookup: Lookup | AggregateLookup) -> str:
             ORDER BY t0.id DESC LIMIT $2) AS found ON true
             """,
             id="window",
+        ),
+        pytest.param(
+            Lookup(PEOPLE, ("id", "big"), order=BY_AGE, limit=5, wire=frozenset({"id", "big"})),
+            """
+            SELECT found.c0, CAST(found.c1 AS text) AS c1 FROM (SELECT t0.id AS c0, t0.big AS c1 FROM people AS t0
+            ORDER BY t0.age ASC, t0.id ASC LIMIT $1) AS found
+            """,
+            id="wire-of-the-first",
         ),
         pytest.param(
             Lookup(TAGS, ("label",), "person_id", (1,), TAGS_OF_PEOPLE),
