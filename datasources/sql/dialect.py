@@ -41,6 +41,8 @@ class Physical:
     """Whether it is the primary key alone, and never null."""
     is_indexed: bool = False
     """Whether an index finds rows by it."""
+    sample: tuple[Any, ...] = ()
+    """Some of its values, where databases keep them in more forms than one."""
 
 
 Catalog = Mapping[str, Mapping[str, Physical]]

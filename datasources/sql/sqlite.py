@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ SELECT name, type, not_null, is_primary AND not_null, is_primary OR name IN (SEL
 FROM columns ORDER BY cid
 """
 
+
+SAMPLE = 100
+"""Rows at either end of a table that show in which forms its values are kept."""
 
 _AMBIGUOUS = (ColumnType.STRING, ColumnType.INTEGER)
 
@@ -86,13 +90,15 @@ class SqliteSource:
         return {name: None if kind in _AMBIGUOUS else kind for name, kind in types.items()}
 
     async def _physical(self, collection: str) -> Mapping[str, Physical]:
-        def job(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(_COLUMNS, {"table": collection}).fetchall()
+        def job(connection: sqlite3.Connection) -> Mapping[str, Physical]:
+            columns = connection.execute(_COLUMNS, {"table": collection}).fetchall()
+            samples = _sample(connection, collection, [column[0] for column in columns])
+            return {
+                name: Physical(declared, bool(not_null), False, bool(is_primary), bool(is_indexed), sample)
+                for (name, declared, not_null, is_primary, is_indexed), sample in zip(columns, samples, strict=True)
+            }
 
-        return {
-            name: Physical(declared, bool(not_null), is_primary=bool(is_primary), is_indexed=bool(is_indexed))
-            for name, declared, not_null, is_primary, is_indexed in await self._run(collection, job)
-        }
+        return await self._run(collection, job)
 
     async def _fetch(self, collection: str, statement: Statement, arguments: list[Any]) -> Sequence[Row]:
         def job(connection: sqlite3.Connection) -> Sequence[Row]:
@@ -124,3 +130,19 @@ class SqliteSource:
             return SourceRefused(self._name, f"cannot sum '{collection}': the sum is beyond 64 bits")
         self.reader.forget()
         return SourceMisbehaved(self._name, f"failed to read '{collection}'")
+
+
+def _sample(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> Sequence[tuple[Any, ...]]:
+    """Values of each column, from both ends of the table."""
+    if not columns:
+        return ()
+    names = ", ".join(map(_quoted, columns))
+    rows = connection.execute(f"SELECT {names} FROM {_quoted(table)} LIMIT {SAMPLE}").fetchall()  # noqa: S608
+    with suppress(sqlite3.OperationalError):  # of a view, or a table without row ids
+        last = f"SELECT {names} FROM {_quoted(table)} ORDER BY rowid DESC LIMIT {SAMPLE}"  # noqa: S608
+        rows += connection.execute(last).fetchall()
+    return list(zip(*rows, strict=True)) or [()] * len(columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

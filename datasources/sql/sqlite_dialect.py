@@ -5,16 +5,25 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import Dialect, Integer, cast, func, literal_column, select
+from sqlalchemy import Dialect, Integer, Numeric, cast, func, literal_column, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_compiler
 
 from datasources.filters import Operator
 from datasources.lookup import Aggregate, Column, ColumnType, Function
 from datasources.sql.dialect import INTEGERS, Bind, Convert, Expression, Figure, Keys, Operand, Physical
-from datasources.sql.sqlite_values import ENCODERS, from_storage, number, storage_to_wire
+from datasources.sql.sqlite_values import (
+    ENCODERS,
+    digits,
+    from_storage,
+    is_datetime_as_written,
+    number,
+    storage_to_wire,
+)
 
 FOLD = "casefold"
 """`str.casefold`, as a function of the connection."""
+REWRITE = "rewrite_datetime"
+"""`sqlite_values.rewrite_datetime`, likewise."""
 REAL = "to_real"
 """`float` of text, for SQLite's own reading of numbers in JSON may be one bit off."""
 
@@ -68,7 +77,8 @@ class SqliteDialect:
         return expression, storage_to_wire(column) if wire else from_storage(column)
 
     def operand(self, column: Column, physical: Physical, expression: Expression) -> Operand:
-        return Operand(column.type, expression, ENCODERS.get(column.type), not_null=physical.not_null)
+        compared = _comparable(column, physical, expression)
+        return Operand(column.type, compared, ENCODERS.get(column.type), not_null=physical.not_null)
 
     def value(self, operand: Operand, bind: Bind) -> Expression:
         return bind(operand.encode)
@@ -121,6 +131,20 @@ class SqliteDialect:
 
     def counted(self, count: Expression) -> Operand:
         return Operand(ColumnType.BIGINT, count, not_null=True)
+
+
+def _comparable(column: Column, physical: Physical, expression: Expression) -> Expression:
+    """The column, by its values where the stored forms do not compare as they do."""
+    values = [value for value in physical.sample if value is not None]
+    if column.type is ColumnType.DATETIME and not all(map(is_datetime_as_written, values)):
+        rewritten: Expression = getattr(func, REWRITE)(expression)
+        return rewritten
+    if column.type is ColumnType.DECIMAL:
+        if any(type(value) is str for value in values):
+            expression = cast(expression, Numeric)
+        if column.scale is not None and any(digits(value) > column.scale for value in values):
+            return func.round(expression, literal_column(str(column.scale)))
+    return expression
 
 
 def _exact_sum(scale: int, expression: Expression) -> Figure:

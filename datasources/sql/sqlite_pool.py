@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from datasources.sql.sqlite_dialect import FOLD, REAL
+from datasources.sql.sqlite_dialect import FOLD, REAL, REWRITE
+from datasources.sql.sqlite_values import rewrite_datetime
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -96,6 +97,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only = ON")
         connection.create_function(FOLD, 1, _fold, deterministic=True)
         connection.create_function(REAL, 1, float, deterministic=True)
+        connection.create_function(REWRITE, 1, rewrite_datetime, deterministic=True)
     except BaseException:
         connection.close()
         raise

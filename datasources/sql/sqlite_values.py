@@ -1,12 +1,14 @@
 """How SQLite keeps native values, which it has fewer types for than `ColumnType`.
 
 DECIMAL   a number, in a column of NUMERIC affinity; exact up to 15 digits, read with `Column.scale` digits
-DATETIME  text in UTC, always `YYYY-MM-DD HH:MM:SS.ffffff`, so that the order of text is that of time;
-          other ISO 8601 forms are read too (without an offset: UTC), but do not compare
+DATETIME  text in UTC, always `YYYY-MM-DD HH:MM:SS.ffffff`, so that the order of text is that of time
 DATE      text, `YYYY-MM-DD`
 UUID      text, in lower case with dashes
 JSON      text
 BOOLEAN   0 or 1
+
+Other ISO 8601 forms of DATETIME (without an offset: UTC), decimals as text, and decimals of more digits are read, too.
+Where a sample of a column shows any, it is compared and ordered by its values, which no plain index serves.
 """
 
 import json
@@ -62,6 +64,24 @@ def storage_to_wire(column: Column) -> Convert | None:
     return _WRITERS.get(column.type) or (lambda value: write(read(value)))
 
 
+def is_datetime_as_written(value: Any) -> bool:
+    """Whether the order of such text is that of time."""
+    return type(value) is str and len(value) == _WRITTEN and value[4:20:3] == "-- ::."
+
+
+def rewrite_datetime(value: Any) -> Any:
+    """A stored moment in the form that is written; what is none stays what it is."""
+    try:
+        return _encode_datetime(_decode_datetime(value))
+    except (TypeError, ValueError, OverflowError):
+        return value
+
+
+def digits(value: Any) -> int:
+    """How many digits a stored number has after its point."""
+    return len(repr(value).partition("e")[0].partition(".")[2].rstrip("0")) if type(value) is float else 0
+
+
 def number(value: Decimal | int) -> int | float:
     """A decimal as the integer or the float that a NUMERIC column makes of it."""
     value = Decimal(value)
@@ -86,7 +106,7 @@ def _decode_datetime(text: str) -> datetime:
 
 
 def _write_datetime(text: str) -> str:
-    if len(text) == _WRITTEN and text[4:20:3] == "-- ::." and text[11:13] != MIDNIGHT:
+    if is_datetime_as_written(text) and text[11:13] != MIDNIGHT:
         written = text.replace(" ", "T").removesuffix(".000000") + OFFSET
         try:
             datetime.fromisoformat(written)

@@ -369,3 +369,56 @@ async def test_sees_that_a_table_has_changed(path: Path) -> None:
 def test_needs_a_file(url: str) -> None:
     with pytest.raises(ValueError, match="datasource 'shop': url must name a file"):
         SqliteSource("shop", url)
+
+
+FORMS = {
+    "written": ["2026-01-02 00:00:00.000000", "2026-01-01 10:00:00.500000", "2026-01-01 10:00:00.000000"],
+    "current_timestamp": ["2026-01-02 00:00:00", "2026-01-01 10:00:01", "2026-01-01 10:00:00"],
+    "iso": ["2026-01-02T00:00:00Z", "2026-01-01T10:00:00.5+00:00", "2026-01-01T12:00:00+02:00"],
+    "mixed": ["2026-01-02 00:00:00", "2026-01-01T10:00:00.500000Z", "2026-01-01 10:00:00.000000"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_moments_compare_in_whichever_form_they_are_kept(tmp_path: Path, form: str) -> None:
+    rows = ", ".join(f"({number}, '{text}')" for number, text in enumerate(FORMS[form], 1))
+    write(
+        tmp_path / "a.db",
+        f"CREATE TABLE things (id INTEGER PRIMARY KEY, at DATETIME); INSERT INTO things VALUES {rows}",
+    )
+    ten = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    order = (Order("at"), Order("id"))
+    async with opened(tmp_path / "a.db") as source:
+        assert (await source.lookup(Lookup(THINGS, ("id",), order=order))).rows == [(3,), (2,), (1,)]
+        after = Lookup(THINGS, ("id",), order=order, after=(ten, 3), limit=5)
+        assert (await source.lookup(after)).rows == [(2,), (1,)]
+        equal = Lookup(THINGS, ("id",), filter=Compare("at", Operator.EQ, ten))
+        assert (await source.lookup(equal)).rows == [(3,)]
+
+
+@pytest.mark.parametrize("values", ["9.5, 10.25, 100, 2", "'9.5', '10.25', '100', '2'"], ids=["numbers", "text"])
+async def test_decimals_compare_in_whichever_form_they_are_kept(tmp_path: Path, values: str) -> None:
+    rows = ", ".join(f"({number}, {value})" for number, value in enumerate(values.split(", "), 1))
+    write(tmp_path / "a.db", f"CREATE TABLE things (id INTEGER PRIMARY KEY, amount); INSERT INTO things VALUES {rows}")
+    above = Compare("amount", Operator.GT, Decimal(5))
+    async with opened(tmp_path / "a.db") as source:
+        found = await source.lookup(Lookup(THINGS, ("id",), filter=above, order=(Order("amount"),)))
+    assert found.rows == [(1,), (2,), (3,)]
+
+
+async def test_decimals_of_more_digits_page_by_what_is_shown_of_them(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a.db",
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, amount NUMERIC);"
+        "INSERT INTO things VALUES (1, 1.004), (2, 1.001), (3, 1.009), (4, 2)",
+    )
+    order = (Order("amount"), Order("id"))
+    async with opened(tmp_path / "a.db") as source:
+        everything = (await source.lookup(Lookup(THINGS, ("amount", "id"), order=order))).rows
+        pages: list[tuple[Any, ...]] = []
+        after = None
+        while page := (await source.lookup(Lookup(THINGS, ("amount", "id"), order=order, after=after, limit=1))).rows:
+            pages += page
+            after = tuple(page[-1])
+    assert pages == list(everything)
+    assert [row[1] for row in pages] == [1, 2, 3, 4]
