@@ -193,6 +193,8 @@ class Settings(BaseSettings):
     """The folder for data of the gateway's own, such as the demo's."""
     graph: str = "schema"
     """The module that holds the graph: `Query`, and `EXAMPLES` if there are any."""
+    gc_threshold: int = Field(default=50_000, ge=1)
+    """Objects that are made before Python looks for garbage among them; more is faster and takes more memory."""
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)

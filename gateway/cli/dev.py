@@ -40,7 +40,12 @@ def dev(
         if demo_sources(settings):
             build(demo_folder(settings), fresh=fresh)
         log_to_stderr()
-        serve(create_app(settings, served), listener, lambda: _announce(origin_of(listener), settings))
+        serve(
+            create_app(settings, served),
+            listener,
+            lambda: _announce(origin_of(listener), settings),
+            settings.gc_threshold,
+        )
 
 
 def with_options(settings: Settings, host: str | None, port: int | None, graph: str | None = None) -> Settings:

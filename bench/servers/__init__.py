@@ -1,0 +1,1 @@
+"""What the gateway is measured against, each a process of its own."""
