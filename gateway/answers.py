@@ -10,9 +10,13 @@ from graphql import GraphQLError
 
 from datasources.errors import DatasourceError, GatewayError, SourceRefused
 from gateway.errors import MASKED, InternalError, RequestError
+from resolvers.errors import BadUserInput
 
 NULLED = re.compile(r"Cannot return null for non-nullable field [\w.]+\.\Z")
 """What graphql-core says, as a TypeError, of a value that must not be null; it names the graph's own words alone."""
+
+MISTAKEN = re.compile(r"Argument '|OneOf Input Object |Value for member field ")
+"""How graphql-core and Strawberry begin to tell that an argument makes no sense."""
 
 logger = logging.getLogger("gateway.errors")
 
@@ -74,6 +78,7 @@ def _field_error(error: GraphQLError, correlation_id: str) -> dict[str, Any]:
     cause = error.original_error
     code = cause.code if isinstance(cause, GatewayError) else GatewayError.code
     if not _is_ours(error):
+        code = BadUserInput.code if MISTAKEN.match(error.message) else code
         return _located(error, {"code": code, **(error.extensions or {})})
     message = None if isinstance(cause, GatewayError) or NULLED.match(error.message) else MASKED
     return _located(error, {"code": code, "correlationId": correlation_id}, message)

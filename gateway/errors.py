@@ -7,6 +7,7 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── MethodNotAllowed        a mutation by GET, or another method than GET and POST
 │   ├── NotAcceptable           no media type in Accept that the gateway can answer with
 │   ├── UnsupportedMediaType    a Content-Type, charset or Content-Encoding that it cannot read
+│   ├── RequestTimeout          the body did not arrive in time
 │   ├── PayloadTooLarge         more bytes, or more operations in a batch, than may be sent
 │   ├── PersistedQueryNotSupported
 │   ├── DocumentTooLarge        more tokens than a document may have
@@ -79,6 +80,13 @@ class NotAcceptable(RequestError):
 
     code = "NOT_ACCEPTABLE"
     status = 406
+
+
+class RequestTimeout(RequestError):
+    """The body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
 
 
 class PayloadTooLarge(RequestError):

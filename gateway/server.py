@@ -46,7 +46,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        is_lookup = isinstance(error, socket.gaierror) or error.errno is None
+        reason = (error.strerror or str(error)) if is_lookup else os.strerror(error.errno or 0)
         raise ConfigError(f"{host}:{port} cannot be listened on: {reason[:1].lower()}{reason[1:]}.") from None
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves out sockets of protocol 0
     return listener

@@ -139,7 +139,7 @@ class HttpSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 takes any that is free."""
     path: HttpPath = "/graphql"
-    """Where the endpoint is."""
+    """Where the endpoint is; not below /health."""
     allowed_origins: tuple[Origin, ...] = ()
     """Web origins whose pages may use the endpoint (CORS): https://shop.example, http://localhost:*, or * for all."""
     csrf_prevention: bool = True
@@ -152,6 +152,13 @@ class HttpSettings(Section):
     """Operations in one request, at most; 0 refuses JSON arrays."""
     graphiql: bool = False
     """Whether browsers that open the endpoint see GraphiQL."""
+
+    @field_validator("path")
+    @classmethod
+    def _not_health(cls, path: str) -> str:
+        if path.startswith("/health"):
+            raise ValueError("must not be below /health, where load balancers ask")
+        return path
 
 
 class LimitSettings(Section):

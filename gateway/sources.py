@@ -51,11 +51,18 @@ def _bare(name: str, settings: SourceSettings, demo: Path) -> Datasource:
         case "demo":
             return _demo(name, url, settings, demo)
         case "sqlite":
+            _expect_file(name, url)
             return SqliteSource(name, url, pool_size=settings.pool_size)
         case "http" | "https":
             return _rest(name, url, settings)
         case _:
             return PostgresSource(name, url, pool_size=settings.pool_size)
+
+
+def _expect_file(name: str, url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    if not path.is_file():
+        raise ConfigError(f"sources.{name}.url: there is no file {path}.")
 
 
 def _demo(name: str, url: str, settings: SourceSettings, folder: Path) -> Datasource:

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import PayloadTooLarge
+from gateway.errors import PayloadTooLarge, RequestTimeout
 
+BODY_SECONDS = 30
+"""Within which a body has to arrive."""
 WATCH_AFTER = 0.05
 """Seconds after which an operation's client is watched; a quicker one costs no more than a timer."""
 
@@ -17,6 +19,7 @@ CORRELATION_ID = b"x-correlation-id"
 _SANE_ID = re.compile(rb"[\w.:+/=-]{1,128}\Z")
 
 T = TypeVar("T")
+B = TypeVar("B", bytes, bytearray)
 
 
 class ClientDisconnected(Exception):
@@ -38,20 +41,32 @@ def correlation_id_of(headers: Mapping[bytes, bytes]) -> str:
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole body, of `limit` bytes at most. Raises PayloadTooLarge, ClientDisconnected."""
+    """The whole body, of `limit` bytes at most. Raises PayloadTooLarge, RequestTimeout, ClientDisconnected."""
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise PayloadTooLarge(f"The body has {declared[:20].decode()} bytes; {limit} may be sent.")
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise PayloadTooLarge(f"The body has more than {limit} bytes.")
-        if not message.get("more_body", False):
-            return bytes(body)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        whole: bytes = message.get("body", b"")
+        return _within(whole, limit)
+    body = bytearray(message.get("body", b""))
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while message.get("more_body", False):
+                message = await receive()
+                body += message.get("body", b"")
+                _within(body, limit)
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {BODY_SECONDS} s.") from None
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnected
+    return bytes(_within(body, limit))
+
+
+def _within(body: B, limit: int) -> B:
+    if len(body) > limit:
+        raise PayloadTooLarge(f"The body has more than {limit} bytes.")
+    return body
 
 
 async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:

@@ -1,5 +1,6 @@
 """Files in operations: https://github.com/jaydenseric/graphql-multipart-request-spec"""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,8 +11,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
-from gateway.errors import BadRequest, PayloadTooLarge
-from gateway.transport.exchange import ClientDisconnected
+from gateway.errors import BadRequest, PayloadTooLarge, RequestTimeout
+from gateway.transport.exchange import BODY_SECONDS, ClientDisconnected
 
 MULTIPART = b"multipart/form-data"
 MAXIMUM_FILES = 100
@@ -26,12 +27,15 @@ async def read_upload(scope: Scope, receive: Receive, limit: int) -> AsyncIterat
     """The parameters with files (Starlette's UploadFile) where their variables say null; the files close at the end.
 
     Files beyond 1 MB wait on disk. Raises BadRequest, PayloadTooLarge when there are more than `limit` bytes,
-    ClientDisconnected.
+    RequestTimeout, ClientDisconnected.
     """
     request = Request(scope, _limited(receive, limit))
     parser = MultiPartParser(request.headers, request.stream(), max_files=MAXIMUM_FILES, max_part_size=limit)
     try:
-        form = await parser.parse()
+        async with asyncio.timeout(BODY_SECONDS):
+            form = await parser.parse()
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {BODY_SECONDS} s.") from None
     except MultiPartException as error:
         raise BadRequest(f"The multipart body cannot be read: {error.message}") from None
     except ClientDisconnect:

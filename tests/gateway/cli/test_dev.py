@@ -95,6 +95,18 @@ def test_a_broken_config_is_one_clear_line(home: Path, config: str, line: str) -
     assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, line.format(folder=folder))
 
 
+def test_a_file_that_is_not_there_is_one_clear_line(home: Path) -> None:
+    ended = run(
+        "dev",
+        "--port",
+        "0",
+        cwd=home.parent,
+        GATEWAY_HOME=str(home),
+        GATEWAY_SOURCES__ERP__URL="sqlite:///no/erp.sqlite",
+    )
+    assert (ended.returncode, ended.stderr) == (2, "gateway: sources.erp.url: there is no file no/erp.sqlite.\n")
+
+
 def test_the_help_teaches() -> None:
     ended = run("--help", cwd=Path.cwd())
     assert ended.returncode == 0

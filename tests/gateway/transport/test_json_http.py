@@ -1,5 +1,6 @@
 """GraphQL over HTTP: what is sent, and status, headers and body that come back."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,7 +9,9 @@ import httpx
 import pytest
 
 from gateway.settings import HttpSettings, LimitSettings
-from tests.gateway.shop import shop_client
+from gateway.transport import exchange
+from tests.gateway.shop import shop_app, shop_client
+from tests.support.server import serve
 
 pytestmark = pytest.mark.anyio
 
@@ -348,3 +351,32 @@ async def test_documents_have_a_limit() -> None:
         many = await client.post("/graphql", json={"query": "{" + "__typename " * 20 + "}"}, headers=headers)
     assert few.status_code == 200
     assert (many.status_code, many.json()["errors"][0]["extensions"]) == (400, {"code": "DOCUMENT_TOO_LARGE"})
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "BODY_SECONDS", 0.05)
+    async with serve(shop_app()) as url:
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        reader, writer = await asyncio.open_connection(host, port)
+        head = "POST /graphql HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{"
+        writer.write(head.encode())
+        status = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+    assert status == b"HTTP/1.1 408 Request Timeout\r\n"
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["[{}]", "[{number: null}]", "[{number: ASC, quantity: ASC}]"],
+)
+async def test_an_order_that_names_no_one_column_is_the_clients_mistake(client: httpx.AsyncClient, order: str) -> None:
+    response = await client.post("/graphql", json={"query": f"{{ orders(orderBy: {order}) {{ totalCount }} }}"})
+    codes = {error["extensions"]["code"] for error in response.json()["errors"]}
+    assert codes <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
+
+
+async def test_an_order_of_a_null_variable_is_the_clients_mistake(client: httpx.AsyncClient) -> None:
+    query = "query ($o: OrderDirection) { orders(orderBy: [{ number: $o }]) { totalCount } }"
+    response = await client.post("/graphql", json={"query": query, "variables": {"o": None}})
+    codes = {error["extensions"]["code"] for error in response.json()["errors"]}
+    assert codes <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
