@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from datasources.registry import Registry
 from gateway.graph import Graph
@@ -21,7 +22,25 @@ from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
 
 
-def create_app(settings: Settings, graph: Graph, sources: Registry | None = None) -> Starlette:
+class Gateway(Starlette):
+    """The app. What comes to the endpoint, and not from a web page of another origin, goes there straight."""
+
+    endpoint: JsonHttp
+    path: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application: https://asgi.readthedocs.io/en/latest/specs/www.html"""
+        if scope["type"] == "http" and scope["path"] == self.path and not _has_origin(scope):
+            await self.endpoint(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def _has_origin(scope: Scope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])
+
+
+def create_app(settings: Settings, graph: Graph, sources: Registry | None = None) -> Gateway:
     """The app; its lifespan opens and closes the datasources. `sources` takes the place of those in the settings.
 
     Raises ConfigError and SchemaError, also from the lifespan when a datasource lacks what the graph reads.
@@ -37,15 +56,18 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
         async with _started(app, graph, registry):
             yield
 
-    return Starlette(
+    endpoint = _endpoint(pipeline, settings.http, graph)
+    app = Gateway(
         routes=[
-            Route(settings.http.path, _endpoint(pipeline, settings.http, graph)),
+            Route(settings.http.path, endpoint),
             *(graphiql_routes(settings.http.path) if settings.http.graphiql else ()),
             *health_routes(registry),
         ],
         middleware=[_cors(settings.http)],
         lifespan=lifespan,
     )
+    app.endpoint, app.path = endpoint, settings.http.path
+    return app
 
 
 @asynccontextmanager

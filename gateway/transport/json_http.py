@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import parse_qsl
 
 import orjson
@@ -17,6 +17,7 @@ from gateway.errors import (
     RequestError,
     UnsupportedMediaType,
 )
+from gateway.execution.schema import Written
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import HttpSettings
@@ -57,11 +58,13 @@ class JsonHttp:
             if media_type == HTML and self._page is not None:
                 await self._page(scope, receive, send)
                 return
-            async with self._parameters(scope, headers, receive) as parameters:
+            if is_upload(headers):
+                async with self._upload(scope, headers, receive) as parameters:
+                    answer = await unless_disconnected(receive, self._answer(parameters, correlation_id))
+            else:
+                parameters = await self._parameters(scope, headers, receive)
                 read_only = scope["method"] == "GET"
-                answer = await unless_disconnected(
-                    receive, self._answer(parameters, correlation_id, read_only=read_only)
-                )
+                answer = await unless_disconnected(receive, self._answer(parameters, correlation_id, read_only))
         except ClientDisconnected:
             return
         except RequestError as error:
@@ -74,25 +77,27 @@ class JsonHttp:
         accept = headers.get(b"accept", b"").decode("latin-1")
         return negotiate(accept, html=self._page is not None and scope["method"] == "GET")
 
-    @asynccontextmanager
-    async def _parameters(self, scope: Scope, headers: Headers, receive: Receive) -> AsyncIterator[object]:
+    async def _parameters(self, scope: Scope, headers: Headers, receive: Receive) -> object:
         """The request's parameters, decoded from JSON but not yet checked; of a batch, a list of them."""
-        upload = is_upload(headers)
-        if self._settings.csrf_prevention or upload:
+        if self._settings.csrf_prevention:
             prevent_csrf(headers)
-        match scope["method"]:
-            case "GET":
-                yield _from_url(scope["query_string"])
-            case "POST" if upload and self._settings.max_upload:
-                async with read_upload(scope, receive, self._settings.max_upload) as parameters:
-                    yield parameters
-            case "POST":
-                _check_content(headers)
-                yield _decode(await read_body(receive, headers, self._settings.max_body), "The body")
-            case _:
-                raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST")
+        if scope["method"] == "POST":
+            _check_content(headers)
+            return _decode(await read_body(receive, headers, self._settings.max_body), "The body")
+        if scope["method"] == "GET":
+            return _from_url(scope["query_string"])
+        raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST")
 
-    async def _answer(self, parameters: object, correlation_id: str, *, read_only: bool) -> Answer | list[Answer]:
+    def _upload(self, scope: Scope, headers: Headers, receive: Receive) -> AbstractAsyncContextManager[object]:
+        """The same from a multipart request; what it holds of files is there as long as the context."""
+        prevent_csrf(headers)
+        if not self._settings.max_upload:
+            _check_content(headers)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("Send files by POST.", allow="POST")
+        return read_upload(scope, receive, self._settings.max_upload)
+
+    async def _answer(self, parameters: object, correlation_id: str, read_only: bool = False) -> Answer | list[Answer]:
         if isinstance(parameters, list):
             return await self._batch(parameters, correlation_id)
         return await self._pipeline.run(read_parameters(parameters, read_only=read_only), correlation_id)
@@ -154,7 +159,7 @@ async def _send(send: Send, correlation_id: str, media_type: str, answer: Answer
     headers = [
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
         (CORRELATION_ID, correlation_id.encode()),
-        (b"vary", b"Accept"),
+        (b"vary", b"Accept, Origin"),
         (b"x-content-type-options", b"nosniff"),
     ]
     if isinstance(answer, list):
@@ -175,6 +180,18 @@ def _status(answer: Answer, media_type: str) -> int:
 def encode(content: object) -> bytes:
     """JSON. What orjson refuses is JSON all the same: integers beyond 64 bits and lone surrogates in JSON scalars."""
     try:
-        return orjson.dumps(content)
+        return orjson.dumps(content, default=_written)
     except TypeError:
-        return json.dumps(content).encode()
+        return json.dumps(content, default=_read).encode()
+
+
+def _written(value: object) -> orjson.Fragment:
+    if isinstance(value, Written):
+        return orjson.Fragment(value.json)
+    raise TypeError(value)
+
+
+def _read(value: object) -> object:
+    if isinstance(value, Written):
+        return orjson.loads(value.json)
+    raise TypeError(value)
