@@ -39,7 +39,10 @@ async def test_one_lookup_for_each_relation(demo_folder: Path, customers: int) -
     counted = {name: Counted(source) for name, source in make_registry(settings).sources.items()}
     app = create_app(settings, load_graph("schema"), Registry(counted))
     transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://demo") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://demo") as client,
+    ):
         response = await client.post("/graphql", json={"query": QUERY, "variables": {"customers": customers}})
     answer = response.json()
     assert list(answer) == ["data"]
