@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.errors import ConfigError
+from gateway.execution.schema import Schema
 from resolvers.definition import Entity
 from resolvers.query import entities_of
 from resolvers.scalars import SCALARS
@@ -19,7 +19,7 @@ from resolvers.scalars import SCALARS
 class Graph:
     """A schema, the entities that it is made of, and documents that show what can be asked."""
 
-    schema: strawberry.Schema
+    schema: Schema
     entities: tuple[Entity, ...]
     examples: Sequence[tuple[str, str]] = ()
     """(title, document) of each."""
@@ -27,7 +27,7 @@ class Graph:
 
 def make_graph(query: type, examples: Sequence[tuple[str, str]] = ()) -> Graph:
     """The graph of a query type that `resolvers.query_type` made. Raises SchemaError."""
-    schema = strawberry.Schema(query=query, config=StrawberryConfig(scalar_map=SCALARS))
+    schema = Schema(query=query, config=StrawberryConfig(scalar_map=SCALARS))
     return Graph(schema, entities_of(query), examples)
 
 

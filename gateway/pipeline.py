@@ -1,59 +1,53 @@
 """One operation through its named stages, from its text to its answer; every wire format calls this."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType
-from graphql.execution import Executor
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
+from graphql.execution.values import VariableValues
 
 from gateway.answers import Answer, executed, refused
-from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError
-from gateway.execution.standard import bind, core_schema, run
+from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
+from gateway.execution.operation import Operation
+from gateway.execution.schema import run_operation
 from gateway.operations.documents import DocumentCache
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
-
-
-class OperationContext(Protocol):
-    """What resolvers find in `info.context`."""
-
-    def cancel(self) -> None:
-        """Give up what is under way, when nobody waits for the operation any more."""
+from resolvers.context import Context
 
 
 class Pipeline:
     """Executes operations over one graph."""
 
-    def __init__(
-        self, graph: strawberry.Schema, make_context: Callable[[], OperationContext], limits: LimitSettings
-    ) -> None:
+    def __init__(self, graph: strawberry.Schema, make_context: Callable[[], Context], limits: LimitSettings) -> None:
         """`make_context` is called for each operation."""
         self._graph = graph
         self._make_context = make_context
         self._seconds = limits.seconds
-        self._documents = DocumentCache(core_schema(graph), limits.documents, limits.tokens)
+        self._documents = DocumentCache(graph, limits.documents, limits.tokens)
 
     async def run(self, request: OperationRequest, correlation_id: str) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
-            prepared = self._documents.load(request.query)
-            operation = prepared.operation(request.operation_name)
-            _check_kind(operation, request)
-            context = self._make_context()
-            bound = bind(self._graph, prepared.document, request.operation_name, request.variables, context)
-            result = await self._execute(bound, context)
+            operation = self._documents.load(request.query).operation(request.operation_name)
+            _check_kind(operation.node, request)
+            variables = operation.coerce(request.variables)
+            if isinstance(variables, list):
+                raise VariablesInvalid(variables[0].message, variables)
+            data, errors = await self._execute(operation, variables)
         except RequestError as error:
             return refused(error)
         except TimeoutError:
             return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
-        return executed(result.data, result.errors, correlation_id)
+        return executed(data, errors, correlation_id)
 
-    async def _execute(self, bound: Executor[Any], context: OperationContext) -> ExecutionResult:
+    async def _execute(self, operation: Operation, variables: VariableValues) -> tuple[Any, Sequence[GraphQLError]]:
+        context = self._make_context()
         try:
             async with asyncio.timeout(self._seconds):
-                return await run(bound)
+                return await run_operation(operation, variables, context)
         except BaseException:
             context.cancel()
             raise

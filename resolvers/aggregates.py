@@ -11,14 +11,14 @@ from graphql import FieldNode
 
 from datasources.filters import EVERYTHING, And, Filter
 from datasources.lookup import Aggregate, AggregateLookup, ColumnType, Function, Row
-from resolvers.context import ResolveInfo
+from resolvers.context import PageSizes
 from resolvers.definition import Entity, EntityColumn, is_enum
 from resolvers.errors import BadUserInput, TooManyGroups
 from resolvers.filters import filter_input, to_comparisons, to_filter, value_comparison_input
 from resolvers.ids import encode_id
 from resolvers.rows import decoder
 from resolvers.scalars import PYTHON_TYPES
-from resolvers.selection import Selections, selections
+from resolvers.selection import Scope, Selections, selections
 from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, object_type, optional, upper_first
 
 NUMBERS = {ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DECIMAL}
@@ -207,35 +207,52 @@ def _group_key(column: EntityColumn, value: Any) -> Any:
     return value if decode is None else decode(value)
 
 
+@dataclass(frozen=True, slots=True)
+class AggregateSelection:
+    """What an operation selects of an aggregate."""
+
+    totals: Aggregates
+    groups: Aggregates | None
+    """Of each group; None where no groups are selected."""
+
+
+def select_aggregate(entity: Entity, scope: Scope, nodes: Iterable[FieldNode]) -> AggregateSelection:
+    """What `nodes` select of an aggregate."""
+    selected = selections(scope, nodes, f"{entity.name}Aggregate")
+    groups = None
+    if "groups" in selected:
+        groups = _selected_aggregates(entity, scope, selections(scope, selected["groups"], f"{entity.name}Group"))
+    return AggregateSelection(_selected_aggregates(entity, scope, selected), groups)
+
+
 def read_aggregate(
-    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], *, keyed: bool
+    entity: Entity, selection: AggregateSelection, arguments: Mapping[str, Any], sizes: PageSizes, *, skip: int
 ) -> AggregateRead:
-    """Works out an aggregate field's lookups. Raises BadUserInput for arguments that make no sense."""
-    selected = selections(info, nodes, f"{entity.name}Aggregate")
+    """Works out an aggregate field's lookups, whose rows have `skip` values before their groups and figures.
+
+    Raises BadUserInput for arguments that make no sense.
+    """
     filter = to_filter(entity, arguments.get("filter"))
     group_by = _group_columns(entity, arguments.get("group_by") or ())
     having, compared = _having(entity, arguments.get("having"))
-    if "groups" in selected and not group_by:
+    if selection.groups is not None and not group_by:
         raise BadUserInput("groups needs groupBy: say what the rows of a group have in common.")
     if compared and not group_by:
         raise BadUserInput("having needs groupBy: it chooses among groups.")
 
-    maximum = info.context.page_sizes.groups
     totals = groups = None
-    wanted = _selected_aggregates(entity, info, selected)
-    if wanted:
-        totals = AggregateLookup(entity.collection, wanted, filter=filter)
-    if "groups" in selected:
-        of_groups = _selected_aggregates(entity, info, selections(info, selected["groups"], f"{entity.name}Group"))
+    if selection.totals:
+        totals = AggregateLookup(entity.collection, selection.totals, filter=filter)
+    if selection.groups is not None:
         groups = AggregateLookup(
             entity.collection,
-            tuple(dict.fromkeys((*of_groups, *compared))) or (Aggregate(Function.COUNT),),
+            tuple(dict.fromkeys((*selection.groups, *compared))) or (Aggregate(Function.COUNT),),
             group_by=tuple(column.column.name for column in group_by),
             filter=filter,
             having=having,
-            limit=maximum + 1,
+            limit=sizes.groups + 1,
         )
-    return AggregateRead(entity, totals, groups, group_by, maximum, skip=1 if keyed else 0)
+    return AggregateRead(entity, totals, groups, group_by, sizes.groups, skip)
 
 
 def _group_columns(entity: Entity, terms: Sequence[Any]) -> tuple[EntityColumn, ...]:
@@ -243,10 +260,10 @@ def _group_columns(entity: Entity, terms: Sequence[Any]) -> tuple[EntityColumn, 
     return tuple(groupable(entity)[name] for name in names)
 
 
-def _selected_aggregates(entity: Entity, info: ResolveInfo, selected: Selections) -> Aggregates:
+def _selected_aggregates(entity: Entity, scope: Scope, selected: Selections) -> Aggregates:
     found = [Aggregate(Function.COUNT)] if "count" in selected else []
     for function in FUNCTIONS:
-        names = selections(info, selected.get(function, ()), f"{entity.name}{upper_first(function)}")
+        names = selections(scope, selected.get(function, ()), f"{entity.name}{upper_first(function)}")
         columns = columns_of(entity, function)
         found.extend(Aggregate(function, columns[name].column.name) for name in names if name in columns)
     return tuple(found)

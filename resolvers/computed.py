@@ -35,13 +35,17 @@ class BatchedComputed(Computed):
         assert info is not None  # noqa: S101 - Strawberry passes it to every field that is not basic
 
         async def batch(rows: list[Any]) -> list[Any]:
-            values = await self.function(rows, info)
-            if len(values) != len(rows):
-                raise SchemaError(f"{self.function.__qualname__} returned {len(values)} values for {len(rows)} rows.")
-            return list(values)
+            return await self.values(rows, info)
 
         loader: Loader = info.context.once(self, lambda: batch_loader(info.context, batch))
         return loader.get(source)
+
+    async def values(self, rows: list[Any], info: Info) -> list[Any]:
+        """One value for each row. Raises SchemaError where the function returns more or fewer."""
+        values = await self.function(rows, info)
+        if len(values) != len(rows):
+            raise SchemaError(f"{self.function.__qualname__} returned {len(values)} values for {len(rows)} rows.")
+        return list(values)
 
 
 def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callable[..., Any]], Any]:

@@ -10,14 +10,14 @@ import strawberry
 from graphql import FieldNode
 
 from datasources.lookup import Lookup, Row
-from resolvers.context import PageSizes, ResolveInfo
+from resolvers.context import PageSizes
 from resolvers.cursors import cursor_encoder, decode_cursor
 from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, PageSizeExceeded
 from resolvers.filters import filter_input, to_filter
 from resolvers.ordering import order_input, to_order
-from resolvers.rows import Materialise, materialiser
-from resolvers.selection import needed_columns, selections
+from resolvers.rows import Materialise
+from resolvers.selection import Scope, needed_columns, selections
 from resolvers.types import FieldSpec, deferred, list_of, object_type, optional
 
 
@@ -76,43 +76,82 @@ def connection_arguments(entity: Entity) -> list[FieldSpec]:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSelection:
+    """What an operation selects of a connection."""
+
+    columns: tuple[str, ...]
+    """That the rows' fields need."""
+    rows: bool
+    """Whether rows are selected at all, as nodes or as edges,"""
+    edges: bool
+    cursors: bool
+    """the cursors of edges,"""
+    ends: bool
+    """the cursors of the first and last row,"""
+    next: bool
+    previous: bool
+    """and whether there are rows after and before the page."""
+    count: bool
+
+
+def select_page(entity: Entity, scope: Scope, nodes: Iterable[FieldNode]) -> PageSelection:
+    """What `nodes` select of a connection."""
+    selected = selections(scope, nodes, f"{entity.name}Connection")
+    edges = selections(scope, selected.get("edges", ()), f"{entity.name}Edge")
+    rows = [*selected.get("nodes", ()), *edges.get("node", ())]
+    page_info = selections(scope, selected.get("pageInfo", ()), "PageInfo")
+    return PageSelection(
+        columns=needed_columns(entity, selections(scope, rows, entity.name)),
+        rows="nodes" in selected or "edges" in selected,
+        edges="edges" in selected,
+        cursors="cursor" in edges,
+        ends=not page_info.keys().isdisjoint(("startCursor", "endCursor")),
+        next="hasNextPage" in page_info,
+        previous="hasPreviousPage" in page_info,
+        count="totalCount" in selected,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A connection's arguments and selection, worked out once for all of its parents."""
 
     entity: Entity
+    selection: PageSelection
     lookup: Lookup
     size: int
     backward: bool
-    edges: bool
-    """Whether edges are selected,"""
-    cursors: bool
-    """their cursors,"""
-    ends: bool
-    """and the cursors of the first and last row."""
-    instances: Materialise
     cursor: Callable[[Row], str]
 
-    def connection(self, rows: Sequence[Row], count: int) -> Any:
-        """The page as an instance of the connection's type; `rows` may hold one more than the page's size."""
+    def cut(self, rows: Sequence[Row]) -> tuple[Sequence[Row], bool]:
+        """The page's rows in order, and whether there was one more."""
         more = len(rows) > self.size
-        page = rows[: self.size]
-        if self.backward:
-            page = page[::-1]
-        nodes = self.instances(page)
+        page = rows[: self.size] if more else rows
+        return (page[::-1] if self.backward else page), more
+
+    def beyond(self, more: bool) -> tuple[bool, bool]:
+        """Whether there is a next page, and a previous one."""
         bounded = self.lookup.after is not None
-        ends = self.ends and bool(page)
+        return (bounded, more) if self.backward else (more, bounded)
+
+    def connection(self, instances: Materialise, rows: Sequence[Row], count: int) -> Any:
+        """The page as an instance of the connection's type; `rows` may hold one more than the page's size."""
+        page, more = self.cut(rows)
+        nodes = instances(page)
+        ends = self.selection.ends and bool(page)
+        has_next, has_previous = self.beyond(more)
         values: dict[str, Any] = {
             "nodes": nodes,
             "page_info": PageInfo(
-                has_next_page=bounded if self.backward else more,
-                has_previous_page=more if self.backward else bounded,
+                has_next_page=has_next,
+                has_previous_page=has_previous,
                 start_cursor=self.cursor(page[0]) if ends else None,
                 end_cursor=self.cursor(page[-1]) if ends else None,
             ),
         }
-        if self.edges:
+        if self.selection.edges:
             edge = edge_type(self.entity)
-            cursors = map(self.cursor, page) if self.cursors else repeat("", len(page))
+            cursors = map(self.cursor, page) if self.selection.cursors else repeat("", len(page))
             values["edges"] = [edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
         if self.entity.capabilities.count:
             values["total_count"] = count
@@ -120,43 +159,36 @@ class Page:
 
 
 def read_page(
-    entity: Entity, info: ResolveInfo, nodes: Iterable[FieldNode], arguments: Mapping[str, Any], *, keyed: bool
+    entity: Entity, selection: PageSelection, arguments: Mapping[str, Any], sizes: PageSizes, *, skip: int
 ) -> Page:
-    """Works out a connection field's lookup. Raises BadUserInput for arguments that make no sense."""
-    size, backward = _page_size(arguments, info.context.page_sizes)
+    """Works out a connection field's lookup, whose rows have their columns after `skip` other values.
+
+    Raises BadUserInput for arguments that make no sense.
+    """
+    size, backward = _page_size(arguments, sizes)
     forward_order = to_order(entity, arguments.get("order_by"))
     cursor = arguments.get("before") if backward else arguments.get("after")
     position = None if cursor is None else decode_cursor(entity, forward_order, cursor)
     order = tuple(term.reversed() for term in forward_order) if backward else forward_order
 
-    selected = selections(info, nodes, f"{entity.name}Connection")
-    edges = selections(info, selected.get("edges", ()), f"{entity.name}Edge")
-    rows = [*selected.get("nodes", ()), *edges.get("node", ())]
-    page_info = selections(info, selected.get("pageInfo", ()), "PageInfo")
-    ends = not page_info.keys().isdisjoint(("startCursor", "endCursor"))
-    columns = needed_columns(entity, selections(info, rows, entity.name))
-    if ends or "cursor" in edges:
+    columns = selection.columns
+    if selection.ends or selection.cursors:
         columns = (*columns, *(term.column for term in order if term.column not in columns))
-    skip = 1 if keyed else 0
-    peek = ("hasPreviousPage" if backward else "hasNextPage") in page_info
-    reads = "nodes" in selected or "edges" in selected or ends or peek
+    peek = selection.previous if backward else selection.next
     return Page(
         entity=entity,
+        selection=selection,
         lookup=Lookup(
             collection=entity.collection,
             columns=columns,
             filter=to_filter(entity, arguments.get("filter")),
             order=order,
             after=position,
-            limit=size + peek if reads else 0,
-            count="totalCount" in selected,
+            limit=size + peek if selection.rows or selection.ends or peek else 0,
+            count=selection.count,
         ),
         size=size,
         backward=backward,
-        edges="edges" in selected,
-        cursors="cursor" in edges,
-        ends=ends,
-        instances=materialiser(entity, columns, skip=skip),
         cursor=cursor_encoder(entity, forward_order, columns, skip=skip),
     )
 

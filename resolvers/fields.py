@@ -13,18 +13,18 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
 from datasources.errors import SourceMisbehaved
-from datasources.lookup import Lookup, Through
-from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggregate
+from datasources.lookup import AggregateLookup, Lookup, Row, Through
+from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggregate, select_aggregate
 from resolvers.annotations import Shape, Target
-from resolvers.connections import connection_arguments, deferred_connection, read_page
+from resolvers.connections import connection_arguments, deferred_connection, read_page, select_page
 from resolvers.context import PageSizes, ResolveInfo
 from resolvers.definition import Entity, EntityColumn, Relation, is_enum
 from resolvers.errors import PageSizeExceeded
 from resolvers.ids import encode_id
-from resolvers.loaders import Found, Loader, aggregate_loader, derived_loader, lookup_loader
+from resolvers.loaders import Found, Loader, Template, derived_loader, lookup_loader
 from resolvers.ordering import to_order
 from resolvers.rows import Materialise, key_getter, materialiser
-from resolvers.selection import needed_columns, selections
+from resolvers.selection import Scope, needed_columns, selections
 from resolvers.types import FieldSpec, camel, deferred, list_of, optional
 
 
@@ -131,33 +131,43 @@ class RelationField(GraphField):
 
     def _follow(self, info: ResolveInfo, arguments: dict[str, Any]) -> Follow:
         relation, context = self.relation, info.context
-        lookup, finish = self.plan(info, arguments)
-        rows = lookup_loader(context, relation.target().source, along(relation, lookup))
+        lookup, finish = self._read(info, arguments)
+        rows = lookup_loader(context, relation_template(relation, lookup))
         loader = derived_loader(context, [rows], finish)
         return Follow(key_getter(relation.owner(), relation.local), loader, lambda: finish(Found(())))
 
-    def plan(self, info: ResolveInfo, arguments: dict[str, Any]) -> tuple[Lookup, Callable[[Found], Any]]:
+    def _read(self, info: ResolveInfo, arguments: dict[str, Any]) -> tuple[Lookup, Callable[[Found], Any]]:
         """The lookup of the relation's rows, still without keys, and what makes the field's value of them."""
         entity = self.relation.target()
         sizes = info.context.page_sizes
         if self.target.shape is Shape.CONNECTION:
-            page = read_page(entity, info, info.field_nodes, arguments, keyed=True)
-            return page.lookup, lambda found: page.connection(found.rows, found.count)
+            selection = select_page(entity, info, info.field_nodes)
+            page = read_page(entity, selection, arguments, sizes, skip=1)
+            of_page = materialiser(entity, page.lookup.columns, skip=1)
+            return page.lookup, lambda found: page.connection(of_page, found.rows, found.count)
         columns = entity_columns(entity, info, info.field_nodes)
         instances = materialiser(entity, columns, skip=1)
         if self.target.shape is Shape.ONE:
-            return Lookup(entity.collection, columns), first_of(instances)
-        limit = sizes.maximum + 1 if entity.capabilities.window else None
+            return self.lookup_of(columns, sizes), first_of(instances)
 
         def finish(found: Found) -> list[Any]:
-            self._refuse_more_than(sizes, found)
+            self.refuse_more_than(sizes, found.rows)
             return instances(found.rows)
 
-        order = to_order(entity, ()) if entity.capabilities.order else ()
-        return Lookup(entity.collection, columns, order=order, limit=limit), finish
+        return self.lookup_of(columns, sizes), finish
 
-    def _refuse_more_than(self, sizes: PageSizes, found: Found) -> None:
-        if len(found.rows) > sizes.maximum:
+    def lookup_of(self, columns: tuple[str, ...], sizes: PageSizes) -> Lookup:
+        """The lookup of the one row that it leads to, or of all rows of a list."""
+        entity = self.relation.target()
+        if self.target.shape is Shape.ONE:
+            return Lookup(entity.collection, columns)
+        order = to_order(entity, ()) if entity.capabilities.order else ()
+        limit = sizes.maximum + 1 if entity.capabilities.window else None
+        return Lookup(entity.collection, columns, order=order, limit=limit)
+
+    def refuse_more_than(self, sizes: PageSizes, rows: Sequence[Row]) -> None:
+        """Raises PageSizeExceeded where a list is longer than a page may be."""
+        if len(rows) > sizes.maximum:
             raise PageSizeExceeded(
                 f"{self.relation.owner().name}.{camel(self.python_name)} is a list of more than {sizes.maximum} rows; "
                 "declared as a Connection it can be read in pages."
@@ -169,23 +179,18 @@ def first_of(instances: Materialise) -> Callable[[Found], Any]:
     return lambda found: next(iter(instances(found.rows[:1])), None)
 
 
-def entity_columns(entity: Entity, info: ResolveInfo, nodes: Sequence[FieldNode]) -> tuple[str, ...]:
+def entity_columns(entity: Entity, scope: Scope, nodes: Sequence[FieldNode]) -> tuple[str, ...]:
     """The columns that `nodes`, fields that yield the entity, need of it."""
-    return needed_columns(entity, selections(info, nodes, entity.name))
+    return needed_columns(entity, selections(scope, nodes, entity.name))
 
 
-def along(relation: Relation, lookup: Lookup) -> Lookup:
+def relation_template(relation: Relation, lookup: Lookup | AggregateLookup) -> Template:
     """The lookup, keyed by what the relation's owners hold."""
-    key, through = relation_key(relation)
-    return replace(lookup, key=key, through=through)
-
-
-def relation_key(relation: Relation) -> tuple[str, Through | None]:
-    if relation.through is None:
-        return relation.remote_column, None
-    junction = relation.through
+    target, junction = relation.target(), relation.through
+    if junction is None:
+        return Template(target.source, replace(lookup, key=relation.remote_column))
     through = Through(junction.entity().collection, junction.by, junction.to, relation.remote_column)
-    return junction.by, through
+    return Template(target.source, replace(lookup, key=junction.by, through=through))
 
 
 class RelationAggregateField(GraphField):
@@ -200,12 +205,9 @@ class RelationAggregateField(GraphField):
     def _follow(self, info: ResolveInfo, arguments: dict[str, Any]) -> Follow:
         relation, context = self.relation, info.context
         entity = relation.target()
-        read = read_aggregate(entity, info, info.field_nodes, arguments, keyed=True)
-        key, through = relation_key(relation)
-        loaders = [
-            aggregate_loader(context, entity.source, replace(lookup, key=key, through=through))
-            for lookup in read.lookups
-        ]
+        selection = select_aggregate(entity, info, info.field_nodes)
+        read = read_aggregate(entity, selection, arguments, context.page_sizes, skip=1)
+        loaders = [lookup_loader(context, relation_template(relation, lookup)) for lookup in read.lookups]
         loader = derived_loader(context, loaders, lambda *found: read.value([each.rows for each in found]))
         return Follow(key_getter(relation.owner(), relation.local), loader, read.empty)
 

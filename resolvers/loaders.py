@@ -1,21 +1,24 @@
 """Request-scoped loaders: every load of one kind that is made in one turn of the event loop is one lookup."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from aiodataloader import DataLoader
 from strawberry.types import Info
 
 from datasources.errors import GatewayError
 from datasources.filters import EVERYTHING, Filter
-from datasources.lookup import Aggregate, AggregateLookup, Function, Lookup, Row
+from datasources.lookup import Aggregate, AggregateLookup, Function, Lookup, Row, Rows
 from resolvers.context import Context
 from resolvers.definition import entity_of
 from resolvers.errors import SchemaError, TooManyGroups
 
 Batch = Callable[[list[Any]], Awaitable[list[Any]]]
+Fetch = Callable[[tuple[Any, ...]], Awaitable[Rows]]
+Future = asyncio.Future["Level"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,146 @@ class Found:
     count: int = 0
 
 
+class Level:
+    """What a lookup found under many keys."""
+
+    __slots__ = ("_rows", "answer", "counts", "size")
+
+    def __init__(self, answer: Sequence[Row], counts: Mapping[Any, int], size: int) -> None:
+        """`answer` is the rows, which begin with their key, of `size` keys."""
+        self.answer = answer
+        self.counts = counts
+        self.size = size
+        self._rows: dict[Any, list[Row]] | None = None
+
+    @property
+    def rows(self) -> Mapping[Any, Sequence[Row]]:
+        """The rows of each key; those of keys that have none are absent."""
+        if self._rows is None:
+            rows: defaultdict[Any, list[Row]] = defaultdict(list)
+            for row in self.answer:
+                rows[row[0]].append(row)
+            self._rows = rows
+        return self._rows
+
+    def of(self, key: Any) -> Found:
+        return Found(self.rows.get(key, ()), self.counts.get(key, 0))
+
+    def of_all(self, keys: Collection[Any]) -> Sequence[Row]:
+        """The rows of `keys`, which are among those that were looked up; keys come in any order."""
+        if len(keys) == self.size:
+            return self.answer
+        rows = self.rows
+        return [row for key in keys for row in rows.get(key, ())]
+
+
+class RowLoader:
+    """Loads rows by key, each key once in an operation: one key for a resolver, or all keys of a level of a plan.
+
+    What is asked for in one turn of the event loop is one lookup. A lookup that failed is forgotten.
+    """
+
+    def __init__(self, context: Context, fetch: Fetch) -> None:
+        self._context = context
+        self._fetch = fetch
+        self._batches: dict[Any, _Batch] = {}
+        self._gathering: _Batch | None = None
+
+    async def load(self, key: Any) -> Found:
+        """What is found under one key."""
+        return (await self.load_level((key,))).of(key)
+
+    async def load_level(self, keys: Collection[Any], *, alone: bool = False) -> Level:
+        """What is found under each of `keys`, which are distinct and not null.
+
+        `alone` says that nobody else in the operation loads anything meanwhile, so that there is nobody to wait for.
+        """
+        batches = self._batches_of(keys)
+        gathering = self._gathering
+        if gathering is not None and gathering.level is None:
+            if alone:
+                await self._run(gathering)
+            else:
+                self._schedule(gathering)
+        found = [batch.found or await batch.wait() for batch in batches]
+        if len(found) == 1:
+            return found[0]
+        answer = [row for level in found for row in level.answer]
+        counts = {key: count for level in found for key, count in level.counts.items()}
+        return Level(answer, counts, sum(level.size for level in found))
+
+    def _batches_of(self, keys: Collection[Any]) -> Collection["_Batch"]:
+        """The batches that `keys` are in, or are now."""
+        known = self._batches
+        if not known:
+            batch = self._gather()
+            batch.keys += keys
+            self._batches = dict.fromkeys(keys, batch)
+            return (batch,)
+        batches: dict[_Batch, None] = {}
+        for key in keys:
+            found = known.get(key)
+            if found is None:
+                found = self._gathering or self._gather()
+                found.keys.append(key)
+                known[key] = found
+            batches[found] = None
+        return batches
+
+    def _gather(self) -> "_Batch":
+        batch = self._gathering = _Batch([])
+        return batch
+
+    def _schedule(self, batch: "_Batch") -> None:
+        loop = asyncio.get_running_loop()
+        batch.level = loop.create_future()
+        loop.call_soon(self._start, batch)
+
+    def _start(self, batch: "_Batch") -> None:
+        task = asyncio.ensure_future(self._settle(batch))
+        self._context.batches.add(task)
+        task.add_done_callback(self._context.batches.discard)
+
+    async def _settle(self, batch: "_Batch") -> None:
+        """Runs the batch in a task of its own, which a caller that gives up does not take from others."""
+        level = batch.level
+        assert level is not None  # noqa: S101 - scheduled batches have one
+        try:
+            await self._run(batch)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            level.set_exception(error)
+            level.exception()  # and when nobody does, that is no reason to complain
+        except BaseException:
+            level.cancel()
+            raise
+        else:
+            level.set_result(cast("Level", batch.found))
+
+    async def _run(self, batch: "_Batch") -> None:
+        self._gathering = None
+        try:
+            answer = await self._fetch(tuple(batch.keys))
+            batch.found = Level(answer.rows, answer.counts, len(batch.keys))
+        except BaseException:
+            for key in batch.keys:
+                del self._batches[key]
+            raise
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    keys: list[Any]
+    found: Level | None = None
+    level: Future | None = None
+
+    async def wait(self) -> Level:
+        level = self.level
+        assert level is not None  # noqa: S101 - what is not yet found is under way
+        return await asyncio.shield(level)
+
+
 class Loader(DataLoader[Any, Any]):
-    """Loads by key, each key once in an operation."""
+    """Loads values that are made of a key, each key once in an operation."""
 
     def get(self, key: Any) -> Any:
         """The key's value where it is there already, else an awaitable of it, for one field's value.
@@ -54,77 +195,66 @@ def batch_loader(context: Context, batch: Batch) -> Loader:
     return Loader(run)
 
 
-def lookup_loader(context: Context, source_name: str, template: Lookup) -> Loader:
-    """Loads `Found` by key; `template` is the lookup without its keys."""
+class Template:
+    """A lookup that still lacks its keys, and its source; equal ones have the same loader in an operation."""
 
-    def make() -> Loader:
-        source = context.sources[source_name]
+    __slots__ = ("_hash", "lookup", "source")
 
-        async def batch(keys: list[Any]) -> list[Found]:
-            answer = await source.lookup(replace(template, keys=tuple(keys)))
-            grouped = _by_key(keys, answer.rows)
-            return [Found(grouped[key], answer.counts.get(key, 0)) for key in keys]
+    def __init__(self, source: str, lookup: Lookup | AggregateLookup) -> None:
+        self.source = source
+        self.lookup = lookup
+        self._hash = hash((source, lookup))
 
-        return batch_loader(context, batch)
+    def __hash__(self) -> int:
+        return self._hash
 
-    return context.once((source_name, template), make)
-
-
-def aggregate_loader(context: Context, source_name: str, template: AggregateLookup) -> Loader:
-    """Loads `Found` by key, whose rows are groups; `template` is the lookup without its keys.
-
-    Its limit is that of all keys together; loads fail with TooManyGroups when it is reached.
-    """
-
-    def make() -> Loader:
-        source = context.sources[source_name]
-
-        async def batch(keys: list[Any]) -> list[Found]:
-            answer = await source.aggregate(replace(template, keys=tuple(keys)))
-            if template.limit is not None and len(answer.rows) >= template.limit:
-                raise TooManyGroups(
-                    f"There are more than {template.limit - 1} groups over all parents together; "
-                    "narrow them down with filter or having, or group by less."
-                )
-            grouped = _by_key(keys, answer.rows)
-            return [Found(grouped[key]) for key in keys]
-
-        return batch_loader(context, batch)
-
-    return context.once((source_name, template), make)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and (self.source, self.lookup) == (other.source, other.lookup)
 
 
-def derived_loader(context: Context, loaders: Sequence[Loader], finish: Callable[..., Any]) -> Loader:
-    """Loads what `finish` makes of the values that each of `loaders` has for a key, made once for each key."""
+def lookup_loader(context: Context, template: Template) -> RowLoader:
+    """Loads the rows, or the groups, that `template` finds."""
+    loader = context.memory.get(template)
+    if loader is None:
+        loader = context.memory[template] = RowLoader(context, _fetch(context, template))
+    return cast("RowLoader", loader)
+
+
+def _fetch(context: Context, template: Template) -> Fetch:
+    lookup = template.lookup
+
+    async def rows(keys: tuple[Any, ...]) -> Rows:
+        return await context.sources[template.source].lookup(replace(cast("Lookup", lookup), keys=keys))
+
+    async def groups(keys: tuple[Any, ...]) -> Rows:
+        wanted = cast("AggregateLookup", lookup)
+        answer = await context.sources[template.source].aggregate(replace(wanted, keys=keys))
+        if wanted.limit is not None and len(answer.rows) >= wanted.limit:
+            raise TooManyGroups(
+                f"There are more than {wanted.limit - 1} groups over all parents together; "
+                "narrow them down with filter or having, or group by less."
+            )
+        return answer
+
+    return rows if isinstance(lookup, Lookup) else groups
+
+
+def derived_loader(context: Context, loaders: Sequence[RowLoader], finish: Callable[..., Any]) -> Loader:
+    """Loads what `finish` makes of what each of `loaders` finds under a key, made once for each key."""
 
     async def batch(keys: list[Any]) -> list[Any]:
-        found = await asyncio.gather(*(_load_all(loader, keys) for loader in loaders))
-        by_key = zip(*found, strict=True) if found else [()] * len(keys)
-        return [_attempt(finish, values) for values in by_key]
+        levels = await asyncio.gather(*(loader.load_level(keys) for loader in loaders))
+        return [_attempt(finish, [level.of(key) for level in levels]) for key in keys]
 
     return batch_loader(context, batch)
 
 
-async def _load_all(loader: Loader, keys: Sequence[Any]) -> list[Any]:
-    return await asyncio.gather(*map(loader.load, keys), return_exceptions=True)
-
-
-def _attempt(finish: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+def _attempt(finish: Callable[..., Any], found: Sequence[Found]) -> Any:
     """The value, or the error that this key, and no other, is to fail with."""
-    for value in values:
-        if isinstance(value, BaseException):
-            return value
     try:
-        return finish(*values)
+        return finish(*found)
     except GatewayError as error:
         return error
-
-
-def _by_key(keys: list[Any], rows: Sequence[Row]) -> dict[Any, list[Row]]:
-    grouped: dict[Any, list[Row]] = {key: [] for key in keys}
-    for row in rows:
-        grouped[row[0]].append(row)
-    return grouped
 
 
 async def aggregate_by(

@@ -1,6 +1,7 @@
 """The root of the graph: `query_type` ties entities together and gives each its root fields."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import strawberry
@@ -9,15 +10,15 @@ from strawberry.types.field import StrawberryField
 
 from datasources.errors import GatewayError
 from datasources.lookup import Lookup
-from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggregate
+from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggregate, select_aggregate
 from resolvers.binding import bind
-from resolvers.connections import connection_arguments, connection_type, read_page
-from resolvers.context import ResolveInfo
+from resolvers.connections import connection_arguments, connection_type, read_page, select_page
+from resolvers.context import PageSizes, ResolveInfo
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import InvalidId, PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns, first_of, once_per_field
 from resolvers.ids import decode_id, split_id
-from resolvers.loaders import Loader, derived_loader, lookup_loader
+from resolvers.loaders import Loader, Template, derived_loader, lookup_loader
 from resolvers.node import Node
 from resolvers.rows import materialiser
 from resolvers.types import FieldSpec, camel, list_of, lower_first, new_class, optional
@@ -28,7 +29,7 @@ F = TypeVar("F", bound=GraphField)
 def loader_by(entity: Entity, info: ResolveInfo, column: str) -> Loader:
     """Loads one instance by a unique column's value, with what this field of the operation selects."""
     columns = entity_columns(entity, info, info.field_nodes)
-    rows = lookup_loader(info.context, entity.source, Lookup(entity.collection, columns, key=column))
+    rows = lookup_loader(info.context, Template(entity.source, Lookup(entity.collection, columns, key=column)))
     first = first_of(materialiser(entity, columns, skip=1))
     return derived_loader(info.context, [rows], first)
 
@@ -38,18 +39,30 @@ class EntityField(GraphField):
 
     entity: Entity
 
+    @property
+    def key_column(self) -> str:
+        """The column that tells which row it is."""
+        return self.entity.key
+
+    def key_of(self, arguments: Mapping[str, Any]) -> Any:
+        """The column's value in that row. Raises InvalidId."""
+        return decode_id(self.entity, arguments["id"])
+
     def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
-        return loader_by(self.entity, info, self.entity.key).get(decode_id(self.entity, arguments["id"]))
+        return loader_by(self.entity, info, self.key_column).get(self.key_of(arguments))
 
 
-class NaturalKeyField(GraphField):
+class NaturalKeyField(EntityField):
     """`orderByNumber(number:)`: one row by another column that identifies it."""
 
-    entity: Entity
     column: EntityColumn
 
-    def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
-        return loader_by(self.entity, info, self.column.column.name).get(arguments[self.column.attribute])
+    @property
+    def key_column(self) -> str:
+        return self.column.column.name
+
+    def key_of(self, arguments: Mapping[str, Any]) -> Any:
+        return arguments[self.column.attribute]
 
 
 class ConnectionField(GraphField):
@@ -59,9 +72,11 @@ class ConnectionField(GraphField):
 
     async def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
         context = info.context
-        page = read_page(self.entity, info, info.field_nodes, arguments, keyed=False)
+        selection = select_page(self.entity, info, info.field_nodes)
+        page = read_page(self.entity, selection, arguments, context.page_sizes, skip=0)
         answer = await context.sources[self.entity.source].lookup(page.lookup)
-        return page.connection(answer.rows, answer.counts.get(None, 0))
+        instances = materialiser(self.entity, page.lookup.columns)
+        return page.connection(instances, answer.rows, answer.counts.get(None, 0))
 
 
 class AggregateField(GraphField):
@@ -71,7 +86,8 @@ class AggregateField(GraphField):
 
     async def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
         context = info.context
-        read = read_aggregate(self.entity, info, info.field_nodes, arguments, keyed=False)
+        selection = select_aggregate(self.entity, info, info.field_nodes)
+        read = read_aggregate(self.entity, selection, arguments, context.page_sizes, skip=0)
         datasource = context.sources[self.entity.source]
         answers = await asyncio.gather(*map(datasource.aggregate, read.lookups))
         return read.value([answer.rows for answer in answers])
@@ -82,31 +98,43 @@ class NodeField(GraphField):
 
     entities: dict[str, Entity]
 
-    def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
-        return self.find(info, arguments["id"])
+    def ids(self, arguments: Mapping[str, Any], sizes: PageSizes) -> list[str]:
+        """The ids that are asked for."""
+        return [arguments["id"]]
 
-    def find(self, info: ResolveInfo, text: str) -> Any:
+    def entity_of(self, text: str) -> Entity:
+        """The entity that an id is of. Raises InvalidId."""
         type_name, _ = split_id(text)
         entity = self.entities.get(type_name)
         if entity is None:
             known = ", ".join(sorted(self.entities))
             raise InvalidId(f"{text[:80]!r} is not a global id: write it as Type:key, where Type is one of {known}.")
+        return entity
+
+    def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
+        return self.find(info, arguments["id"])
+
+    def find(self, info: ResolveInfo, text: str) -> Any:
+        entity = self.entity_of(text)
         key = decode_id(entity, text)
         loaders: dict[str, Loader] = once_per_field(self, info, dict)
-        if type_name not in loaders:
-            loaders[type_name] = loader_by(entity, info, entity.key)
-        return loaders[type_name].get(key)
+        if entity.name not in loaders:
+            loaders[entity.name] = loader_by(entity, info, entity.key)
+        return loaders[entity.name].get(key)
 
 
 class NodesField(NodeField):
     """`nodes(ids:)`: the same for many, in the order of the ids; null where there is none."""
 
+    def ids(self, arguments: Mapping[str, Any], sizes: PageSizes) -> list[str]:
+        """Raises PageSizeExceeded."""
+        ids: list[str] = arguments["ids"]
+        if len(ids) > sizes.maximum:
+            raise PageSizeExceeded(f"nodes was asked for {len(ids)} ids; it takes {sizes.maximum} at most.")
+        return ids
+
     def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
-        ids = arguments["ids"]
-        maximum = info.context.page_sizes.maximum
-        if len(ids) > maximum:
-            raise PageSizeExceeded(f"nodes was asked for {len(ids)} ids; it takes {maximum} at most.")
-        return [self._find_or_error(info, text) for text in ids]
+        return [self._find_or_error(info, text) for text in self.ids(arguments, info.context.page_sizes)]
 
     def _find_or_error(self, info: ResolveInfo, text: str) -> Any:
         """An exception among the values is the error of its place in the list."""

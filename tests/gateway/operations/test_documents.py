@@ -4,11 +4,10 @@ import pytest
 
 import gateway.operations.documents as documents
 from gateway.errors import RequestError
-from gateway.execution.standard import core_schema
 from gateway.operations.documents import DocumentCache
 from tests.gateway.shop import shop_graph
 
-SCHEMA = core_schema(shop_graph().schema)
+SCHEMA = shop_graph().schema
 
 
 def text(name: str, padding: int = 0) -> str:

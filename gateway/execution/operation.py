@@ -1,0 +1,148 @@
+"""An operation of a valid document, and what is made of it once: plans, one for each way that directives turn it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import strawberry
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLBoolean,
+    GraphQLError,
+    GraphQLSchema,
+    NamedTypeNode,
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    TypeNode,
+    Visitor,
+    visit,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+from graphql.type.directives import GraphQLDisableErrorPropagationDirective
+
+from gateway.execution.arguments import variables_in
+from gateway.execution.planner import Planner
+from gateway.execution.reader import Reader, Scope
+from gateway.execution.variables import NO_VARIABLES, Variables
+
+MAXIMUM_PLANNERS = 64
+"""Of one operation: variables of @skip and @include are few, and mostly the same."""
+MAXIMUM_COERCION_ERRORS = 50
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """The graphql-core schema inside."""
+    return schema._schema
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of a document that is valid for `schema`."""
+
+    schema: strawberry.Schema
+    document: DocumentNode
+    node: OperationDefinitionNode
+    planners: dict[tuple[bool | None, ...], Planner] = field(default_factory=dict)
+    introspections: dict[bytes, bytes] = field(default_factory=dict)
+    """Answers as JSON, by the variables' values as JSON."""
+
+    @cached_property
+    def fragments(self) -> Mapping[str, FragmentDefinitionNode]:
+        return {node.name.value: node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+    @cached_property
+    def switches(self) -> tuple[str, ...]:
+        """The variables that @skip and @include look at."""
+        finder = _Switches()
+        visit(self.document, finder)  # other operations may call other variables so, but not such of this type
+        ours = {each.variable.name.value for each in self.node.variable_definitions or () if _is_boolean(each.type)}
+        return tuple(sorted(finder.names & ours))
+
+    @cached_property
+    def is_incremental(self) -> bool:
+        """Whether parts of the answer may be delivered later."""
+        return self.schema.config.enable_experimental_incremental_execution and bool(
+            _directives(self.document) & {"defer", "stream"}
+        )
+
+    @cached_property
+    def can_be_planned(self) -> bool:
+        """Whether it is executed by the rules that plans follow."""
+        propagates = not any(each.name.value == DISABLE_PROPAGATION for each in self.node.directives or ())
+        return propagates and not self.is_incremental
+
+    @cached_property
+    def _has_variables(self) -> bool:
+        return bool(self.node.variable_definitions)
+
+    @cached_property
+    def _variables(self) -> Variables:
+        return Variables.of(core_schema(self.schema), self.node)
+
+    def coerce(self, values: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        """The variables' values, or what is wrong with them."""
+        if not self._has_variables:
+            return NO_VARIABLES
+        simple = self._variables.simple(values or {})
+        if simple is not None:
+            return simple
+        return get_variable_values(
+            core_schema(self.schema),
+            self.node.variable_definitions or (),
+            dict(values or {}),
+            max_errors=MAXIMUM_COERCION_ERRORS,
+        )
+
+    def planner(self, variables: VariableValues) -> Planner | None:
+        """What plans the operation as these variables turn it; None where graphql-core decides at each field."""
+        switches = self.switches
+        key = tuple(variables.coerced.get(name) for name in switches)
+        if None in key or not self.can_be_planned:
+            return None
+        planner = self.planners.get(key)
+        if planner is None:
+            if len(self.planners) >= MAXIMUM_PLANNERS:
+                self.planners.clear()
+            kept = VariableValues(
+                {name: variables.sources[name] for name in switches if name in variables.sources},
+                {name: variables.coerced[name] for name in switches if name in variables.coerced},
+            )
+            scope = Scope(core_schema(self.schema), self.fragments, kept)
+            planner = self.planners[key] = Planner(self.schema, Reader(scope, self.node))
+        return planner
+
+
+def _is_boolean(type_: TypeNode) -> bool:
+    named = type_.type if isinstance(type_, NonNullTypeNode) else type_
+    return isinstance(named, NamedTypeNode) and named.name.value == GraphQLBoolean.name
+
+
+DISABLE_PROPAGATION = GraphQLDisableErrorPropagationDirective.name
+
+
+def _directives(document: DocumentNode) -> set[str]:
+    finder = _Directives()
+    visit(document, finder)
+    return finder.names
+
+
+class _Directives(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        self.names.add(node.name.value)
+
+
+class _Switches(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        if node.name.value in ("skip", "include"):
+            self.names.update(variables_in(node))

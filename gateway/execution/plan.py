@@ -1,0 +1,270 @@
+"""A plan: what an operation asks of entities, as a tree of steps that is made once and run for every request.
+
+Plan
+└── roots: EntitiesRoot, ConnectionRoot, AggregateRoot, NodesRoot
+    └── ObjectPlan            what is selected of an entity: its columns, and the steps that find the rest
+        ├── RelationStep ──── ObjectPlan …
+        ├── AggregateStep
+        ├── ComputedStep, BatchedStep
+        └── DelegatedStep     what graphql-core does for each object
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from graphql import GraphQLObjectType
+
+from gateway.execution.arguments import Arguments
+from gateway.execution.shapes import Layout, Place, RowShape, keyed_template
+from resolvers.aggregates import AggregateRead, AggregateSelection
+from resolvers.annotations import Shape
+from resolvers.computed import BatchedComputed
+from resolvers.connections import Page, PageSelection
+from resolvers.context import PageSizes
+from resolvers.definition import Entity, EntityColumn
+from resolvers.fields import RelationAggregateField, RelationField
+from resolvers.loaders import Template
+from resolvers.query import NodeField
+from resolvers.rows import Materialise, materialiser
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """`__typename`."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnOutput:
+    """A column's value."""
+
+    place: Place
+    column: EntityColumn
+
+
+@dataclass(frozen=True, eq=False)
+class StepOutput:
+    """What a step found."""
+
+    place: Place
+    index: int
+    """Of the step."""
+
+
+Output = Constant | ColumnOutput | StepOutput
+
+Assemble = Callable[..., list[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPlan:
+    """What is selected of an entity's rows."""
+
+    type: GraphQLObjectType
+    shape: RowShape
+    outputs: tuple[Output, ...]
+    steps: "tuple[Step, ...]"
+    traced: bool
+    """Whether the rows' places in the answer must be known, as graphql-core is asked for some of their fields."""
+    assemblers: dict[tuple[Layout, Enum], Assemble] = dataclasses.field(default_factory=dict)
+
+    @cached_property
+    def instances(self) -> Materialise:
+        return materialiser(self.shape.entity, self.shape.columns, skip=self.shape.skip)
+
+
+@dataclass(frozen=True, eq=False)
+class ConnectionPlan:
+    """What is selected of a page: `objects` are the different selections of its rows."""
+
+    place: Place
+    shape: RowShape
+    selection: PageSelection
+    objects: tuple[ObjectPlan, ...]
+    paths: tuple[tuple[str, str | None], ...]
+    """Where each of `objects` stands in the page: as (nodes, None) or as (edges, node)."""
+    count_place: Place | None
+    write: Callable[..., dict[str, Any]]
+    """Writes one page,"""
+    write_all: Callable[..., list[dict[str, Any]]] | None
+    """and this all of them, where they need no more of their rows than these themselves."""
+
+    @cached_property
+    def full_selection(self) -> PageSelection:
+        return replace(self.selection, columns=self.shape.columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A lookup of rows with its arguments."""
+
+    template: Template
+    layout: Layout
+    page: Page | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RelationStep:
+    """Follows a relation: one lookup for all parents."""
+
+    place: Place
+    field: RelationField
+    arguments: Arguments
+    parents: RowShape
+    shape: RowShape
+    row: ObjectPlan | None
+    """What is selected of each row, unless they come in pages."""
+    page: ConnectionPlan | None
+    alone: bool
+    """Whether nothing else is loaded meanwhile."""
+    bound: dict[PageSizes, Bound] = dataclasses.field(default_factory=dict)
+
+    @property
+    def kind(self) -> Shape:
+        return self.field.target.shape
+
+    @property
+    def traced(self) -> bool:
+        plans = (self.row,) if self.page is None else self.page.objects
+        return any(plan is not None and plan.traced for plan in plans)
+
+    @cached_property
+    def position(self) -> int:
+        return self.parents.position(self.field.relation.local)
+
+
+@dataclass(frozen=True, eq=False)
+class AggregateStep:
+    """Aggregates over a relation: one lookup, or two, for all parents."""
+
+    place: Place
+    field: RelationAggregateField
+    arguments: Arguments
+    parents: RowShape
+    selection: AggregateSelection
+    complete: Callable[[Any], Any] | None
+    bound: dict[PageSizes, tuple[AggregateRead, list[Template]]] = dataclasses.field(default_factory=dict)
+
+    traced = False
+
+    @cached_property
+    def position(self) -> int:
+        return self.parents.position(self.field.relation.local)
+
+
+@dataclass(frozen=True, eq=False)
+class ComputedStep:
+    """A field that Python computes from each row."""
+
+    place: Place
+    call: Callable[[Any], Any]
+    complete: Callable[[Any], Any] | None
+
+    traced = False
+
+
+@dataclass(frozen=True, eq=False)
+class BatchedStep:
+    """A field that Python computes from all rows at once."""
+
+    place: Place
+    field: BatchedComputed
+    complete: Callable[[Any], Any] | None
+    path: tuple[str | int, ...]
+    """Of the first row that there can be."""
+
+    traced = False
+
+
+@dataclass(frozen=True, eq=False)
+class DelegatedStep:
+    """A field that graphql-core resolves and completes, for each object."""
+
+    place: Place
+
+    traced = True
+
+
+Step = RelationStep | AggregateStep | ComputedStep | BatchedStep | DelegatedStep
+
+
+@dataclass(frozen=True, eq=False)
+class EntitiesRoot:
+    """`order(id:)` and its like: all that find rows of one entity by one column, in one lookup."""
+
+    shape: RowShape
+    column: str
+    members: "tuple[EntityMember, ...]"
+    alone: bool
+
+    @cached_property
+    def template(self) -> Template:
+        return keyed_template(self.shape, self.column)
+
+
+@dataclass(frozen=True, eq=False)
+class EntityMember:
+    """One of them."""
+
+    place: Place
+    arguments: Arguments
+    key_of: Callable[[Mapping[str, Any]], Any]
+    row: ObjectPlan
+
+
+@dataclass(frozen=True, eq=False)
+class ConnectionRoot:
+    """`orders(first:, …)`."""
+
+    place: Place
+    arguments: Arguments
+    page: ConnectionPlan
+    bound: dict[PageSizes, Bound] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class AggregateRoot:
+    """`ordersAggregate(…)`."""
+
+    place: Place
+    entity: Entity
+    arguments: Arguments
+    selection: AggregateSelection
+    complete: Callable[[Any], Any] | None
+    bound: dict[PageSizes, AggregateRead] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class NodesRoot:
+    """`node(id:)`, or `nodes(ids:)` where `many`; what is selected of each entity is planned when it is met."""
+
+    place: Place
+    field: NodeField
+    arguments: Arguments
+    many: bool
+    plan_of: Callable[[str], ObjectPlan]
+    templates: dict[ObjectPlan, Template] = dataclasses.field(default_factory=dict)
+
+    def template_of(self, plan: ObjectPlan) -> Template:
+        template = self.templates.get(plan)
+        if template is None:
+            template = self.templates[plan] = keyed_template(plan.shape, plan.shape.entity.key)
+        return template
+
+
+Root = EntitiesRoot | ConnectionRoot | AggregateRoot | NodesRoot
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An operation whose root fields are all planned; `keys` are those of its answer, in order."""
+
+    keys: tuple[str, ...]
+    constants: Mapping[str, str]
+    roots: tuple[Root, ...]

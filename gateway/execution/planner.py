@@ -1,0 +1,275 @@
+"""Plans an operation: which lookups it takes, and how their rows become its answer."""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import strawberry
+from graphql import (
+    GraphQLObjectType,
+)
+from graphql.execution.collect_fields import FieldDetails
+from strawberry.types.field import StrawberryField
+
+from gateway.execution.arguments import Arguments
+from gateway.execution.connections import connection_plan
+from gateway.execution.leaves import can_be_wire
+from gateway.execution.plain import Complete, completer, is_plain
+from gateway.execution.plan import (
+    AggregateRoot,
+    AggregateStep,
+    BatchedStep,
+    ColumnOutput,
+    ComputedStep,
+    ConnectionPlan,
+    ConnectionRoot,
+    Constant,
+    DelegatedStep,
+    EntitiesRoot,
+    EntityMember,
+    NodesRoot,
+    ObjectPlan,
+    Output,
+    Plan,
+    RelationStep,
+    Root,
+    Step,
+    StepOutput,
+)
+from gateway.execution.reader import Reader
+from gateway.execution.shapes import Place, RowShape
+from resolvers.aggregates import select_aggregate
+from resolvers.annotations import Shape
+from resolvers.computed import BatchedComputed, Computed
+from resolvers.connections import PageSelection, select_page
+from resolvers.definition import Entity
+from resolvers.fields import (
+    EnumField,
+    GraphField,
+    IdField,
+    RelationAggregateField,
+    RelationField,
+    entity_columns,
+)
+from resolvers.query import AggregateField, ConnectionField, EntityField, NodeField, NodesField
+
+META = ("__schema", "__type", "__typename")
+COLUMN_FIELDS = (StrawberryField, IdField, EnumField)
+
+Selected = dict[str, list[FieldDetails]]
+"""Fields by their keys in the answer."""
+Trail = tuple[str | int, ...]
+"""Where the first object of a level would stand in the answer."""
+
+
+class Planner:
+    """Plans one operation, with the values of the variables that its directives look at."""
+
+    def __init__(self, schema: strawberry.Schema, reader: Reader) -> None:
+        """`reader` reads the operation's selections."""
+        self._schema = schema
+        self._reader = reader
+        self._scope = reader.scope
+        self._shapes: dict[tuple[Any, ...], RowShape] = {}
+        self._completers: dict[tuple[int, ...], Complete | None] = {}
+        self._single: dict[tuple[Any, ...], Root | RelationStep | AggregateStep | None] = {}
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The whole operation's plan; None when some root field is not an entity's."""
+        root_type, selected = self._reader.root
+        if selected is None or root_type is None or root_type is not self._scope.schema.query_type:
+            return None
+        constants: dict[str, str] = {}
+        groups: dict[Any, list[Place]] = {}
+        for key, details in selected.items():
+            if details[0].node.name.value == "__typename":
+                constants[key] = root_type.name
+                continue
+            place = self._reader.place(root_type, key, details)
+            if place is None or not isinstance(strawberry_field(place), GraphField):
+                return None
+            groups.setdefault(self._alike(place), []).append(place)
+        roots = tuple(self._roots(places, alone=len(groups) == 1) for places in groups.values())
+        return Plan(tuple(selected), constants, roots)
+
+    @cached_property
+    def asks_schema(self) -> bool:
+        """Whether the operation asks for nothing but the schema."""
+        _, selected = self._reader.root
+        return bool(selected) and all(details[0].node.name.value in META for details in (selected or {}).values())
+
+    def single(
+        self, parent: GraphQLObjectType, details: list[FieldDetails]
+    ) -> Root | RelationStep | AggregateStep | None:
+        """The plan of one entity field that stands among others; None where it is no such field."""
+        identity = (parent.name, *(id(detail.node) for detail in details))
+        if identity in self._single:
+            return self._single[identity]
+        node = details[0].node
+        place = self._reader.place(parent, node.alias.value if node.alias else node.name.value, details)
+        made: Root | RelationStep | AggregateStep | None = None
+        if place is not None:
+            field = strawberry_field(place)
+            if isinstance(field, (RelationField, RelationAggregateField)):
+                parents = RowShape(field.relation.owner(), 0, {field.relation.local})
+                step = self._step(parents, place, (), alone=False)
+                made = step if isinstance(step, (RelationStep, AggregateStep)) else None
+            elif isinstance(field, GraphField):
+                made = self._roots([place], alone=False)
+        self._single[identity] = made
+        return made
+
+    def completer(self, type_: Any, details: list[FieldDetails]) -> Complete | None:
+        """What completes a value of an ordinary type; None where graphql-core has to."""
+        identity = (id(type_), *(id(detail.node) for detail in details))
+        if identity not in self._completers:
+            self._completers[identity] = completer(type_, details, self._reader.fields)
+        return self._completers[identity]
+
+    def _arguments(self, place: Place) -> Arguments:
+        return Arguments(
+            place.definition,
+            strawberry_field(place),
+            place.details[0],
+            self._schema.config,
+            self._schema.schema_converter.scalar_registry,
+        )
+
+    def _alike(self, place: Place) -> Any:
+        """Root fields that can be one lookup have the same."""
+        field = strawberry_field(place)
+        return (field.entity, field.key_column) if isinstance(field, EntityField) else place
+
+    def _roots(self, places: list[Place], *, alone: bool) -> Root:
+        """The root of these fields, which are alike."""
+        place = places[0]
+        field = strawberry_field(place)
+        arguments = self._arguments(place)
+        match field:
+            case EntityField():
+                shape = RowShape(field.entity, 1)
+                only = alone and len(places) == 1
+                members = []
+                for each in places:
+                    row = self._object(shape, each.details, (each.key,), alone=only)
+                    members.append(EntityMember(each, self._arguments(each), strawberry_field(each).key_of, row))
+                return EntitiesRoot(shape, field.key_column, tuple(members), alone)
+            case ConnectionField():
+                return ConnectionRoot(
+                    place, arguments, self._page(place, RowShape(field.entity, 0), None, (), alone=alone)
+                )
+            case AggregateField():
+                selection = select_aggregate(field.entity, self._scope, place.nodes)
+                complete = self.completer(place.definition.type, place.details)
+                return AggregateRoot(place, field.entity, arguments, selection, complete)
+            case NodeField():
+                return self._node_root(place, field, arguments)
+        raise AssertionError(field)
+
+    def _node_root(self, place: Place, field: NodeField, arguments: Arguments) -> NodesRoot:
+        plans: dict[str, ObjectPlan] = {}
+
+        def plan_of(name: str) -> ObjectPlan:
+            if name not in plans:
+                trail = (place.key, 0) if isinstance(field, NodesField) else (place.key,)
+                plans[name] = self._object(RowShape(field.entities[name], 1), place.details, trail, alone=False)
+            return plans[name]
+
+        return NodesRoot(place, field, arguments, isinstance(field, NodesField), plan_of)
+
+    def _object(self, shape: RowShape, details: list[FieldDetails], trail: Trail, *, alone: bool) -> ObjectPlan:
+        """What the fields in `details` select of the rows of `shape`."""
+        type_ = self._scope.schema.type_map[shape.entity.name]
+        assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
+        shape.wanted.update(entity_columns(shape.entity, self._scope, [detail.node for detail in details]))
+        outputs: list[Output] = []
+        places: list[Place] = []
+        for key, fields in self._reader.fields(type_, details).items():
+            if fields[0].node.name.value == "__typename":
+                outputs.append(Constant(key, type_.name))
+                continue
+            place = self._reader.place(type_, key, fields)
+            if place is None:
+                continue
+            column = self._column(shape, place)
+            if column is not None:
+                outputs.append(column)
+                continue
+            outputs.append(StepOutput(place, len(places)))
+            places.append(place)
+        made = tuple(self._step(shape, place, trail, alone=alone and len(places) == 1) for place in places)
+        return ObjectPlan(type_, shape, tuple(outputs), made, any(step.traced for step in made))
+
+    def _column(self, shape: RowShape, place: Place) -> ColumnOutput | None:
+        field = is_plain(place.definition)
+        if field is None or type(field) not in COLUMN_FIELDS or field.python_name not in shape.entity.columns:
+            return None
+        column = shape.entity.columns[field.python_name]
+        if can_be_wire(column, place.definition.type):
+            shape.written.add(column.column.name)
+        else:
+            shape.native.add(column.column.name)
+        return ColumnOutput(place, column)
+
+    def _step(self, parents: RowShape, place: Place, trail: Trail, *, alone: bool) -> Step:
+        field = strawberry_field(place)
+        if isinstance(field, RelationField):
+            return self._relation(parents, place, field, trail, alone=alone)
+        if isinstance(field, RelationAggregateField):
+            parents.native.add(field.relation.local)
+            selection = select_aggregate(field.relation.target(), self._scope, place.nodes)
+            complete = self.completer(place.definition.type, place.details)
+            return AggregateStep(place, field, self._arguments(place), parents, selection, complete)
+        parents.need_instances()
+        complete = self.completer(place.definition.type, place.details)
+        if complete is not None and isinstance(field, BatchedComputed) and not field.extensions:
+            return BatchedStep(place, field, complete, trail)
+        if complete is not None and isinstance(field, Computed) and self._is_simple(field, place):
+            assert field.base_resolver is not None  # noqa: S101 - what is computed has a resolver
+            return ComputedStep(place, field.base_resolver, complete)
+        return DelegatedStep(place)
+
+    def _is_simple(self, field: StrawberryField, place: Place) -> bool:
+        """Whether the field is a function of the row alone."""
+        resolver = field.base_resolver
+        if resolver is None or field.extensions or place.definition.args or self._schema.exception_handlers:
+            return False
+        others = (resolver.info_parameter, resolver.root_parameter, resolver.parent_parameter)
+        return resolver.self_parameter is not None and not any(others)
+
+    def _relation(
+        self, parents: RowShape, place: Place, field: RelationField, trail: Trail, *, alone: bool
+    ) -> RelationStep:
+        parents.native.add(field.relation.local)
+        arguments = self._arguments(place)
+        target = field.relation.target()
+        below = (*trail, place.key)
+        if field.target.shape is Shape.CONNECTION:
+            identity = (parents, field, arguments.text, self._page_flags(target, place))
+            shape = self._shapes.setdefault(identity, RowShape(target, 1))
+            page = self._page(place, shape, parents, trail, alone=alone)
+            return RelationStep(place, field, arguments, parents, shape, None, page, alone)
+        shape = self._shapes.setdefault((parents, field), RowShape(target, 1))
+        items = below if field.target.shape is Shape.ONE else (*below, 0)
+        row = self._object(shape, place.details, items, alone=alone)
+        return RelationStep(place, field, arguments, parents, shape, row, None, alone)
+
+    def _page_flags(self, entity: Entity, place: Place) -> PageSelection:
+        return replace(select_page(entity, self._scope, place.nodes), columns=())
+
+    def _page(
+        self, place: Place, shape: RowShape, parents: RowShape | None, trail: Trail, *, alone: bool
+    ) -> ConnectionPlan:
+        selection = select_page(shape.entity, self._scope, place.nodes)
+        shape.wanted.update(selection.columns)
+
+        def rows(details: list[FieldDetails], suffix: Trail, *, only: bool) -> ObjectPlan:
+            return self._object(shape, details, (*trail, place.key, *suffix), alone=alone and only)
+
+        return connection_plan(self._scope.schema, place, shape, selection, self._reader.fields, rows)
+
+
+def strawberry_field(place: Place) -> Any:
+    """The Strawberry field behind it."""
+    return place.definition.extensions.get("strawberry-definition")

@@ -1,0 +1,54 @@
+"""What runs: one operation, and a level of its plan."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+
+from datasources.lookup import Row
+from gateway.execution.plan import ObjectPlan
+from resolvers.context import Context
+
+if TYPE_CHECKING:
+    from gateway.execution.executor import PlanExecutor
+
+Paths = Sequence[Path | None] | None
+"""Where each row stands in the answer; None where that need not be known."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One operation under way."""
+
+    context: Context
+    variables: VariableValues
+    alone: bool
+    """Whether nothing but its plan runs."""
+    make_executor: "Callable[[Run], PlanExecutor]"
+    _executor: "PlanExecutor | None" = None
+
+    @property
+    def executor(self) -> "PlanExecutor":
+        """What runs the fields that are not planned."""
+        if self._executor is None:
+            self._executor = self.make_executor(self)
+        return self._executor
+
+
+@dataclass(slots=True)
+class Rank:
+    """A level under way: its rows, and the instances that Python code sees of them."""
+
+    run: Run
+    plan: ObjectPlan
+    rows: Sequence[Row]
+    paths: Paths
+    _instances: list[Any] | None = None
+
+    @property
+    def instances(self) -> list[Any]:
+        if self._instances is None:
+            self._instances = self.plan.instances(self.rows)
+        return self._instances
