@@ -1,6 +1,7 @@
 """Plans a page: which selections of its rows there are, and the code that writes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from graphql import GraphQLObjectType, GraphQLSchema
@@ -20,6 +21,18 @@ PAGE_INFO = {
 }
 
 
+OF_KEY = {
+    "o0": "found.get(k) or []",
+    "has_next": "k in nexts",
+    "has_previous": "k in previouses",
+    "count": "counts.get(k, 0)",
+}
+"""What the values of PAGE_INFO, and others, are for the key `k`, of all pages at once."""
+
+Fields = dict[str, "str | Fields"]
+"""The expressions of an object's values, by their keys in the answer."""
+
+
 class PlanRows(Protocol):
     """Plans one selection of the page's rows; `only` says that it is the only one."""
 
@@ -34,7 +47,7 @@ def connection_plan(
     connection, edge, info = (_type(core, each) for each in (f"{name}Connection", f"{name}Edge", "PageInfo"))
     wanted: list[tuple[list[FieldDetails], str, str | None]] = []
     count_place = None
-    fields: dict[str, str] = {}
+    fields: Fields = {}
     for key, details in collect(connection, place.details).items():
         match details[0].node.name.value:
             case "__typename":
@@ -45,7 +58,7 @@ def connection_plan(
             case "edges":
                 fields[key] = _edges(key, collect(edge, details), edge, wanted)
             case "pageInfo":
-                fields[key] = _literal({each: _page_info(of, info) for each, of in collect(info, details).items()})
+                fields[key] = {each: _page_info(of, info) for each, of in collect(info, details).items()}
             case "totalCount":
                 fields[key] = "count"
                 count_place = Place(key, connection, connection.fields["totalCount"], details)
@@ -77,7 +90,7 @@ def _edges(
     edge: GraphQLObjectType,
     wanted: list[tuple[list[FieldDetails], str, str | None]],
 ) -> str:
-    fields: dict[str, str] = {}
+    fields: Fields = {}
     sources: dict[str, str] = {}
     for inner, details in selected.items():
         match details[0].node.name.value:
@@ -100,28 +113,31 @@ def _page_info(details: list[FieldDetails], info: GraphQLObjectType) -> str:
     return repr(info.name) if name == "__typename" else PAGE_INFO[name]
 
 
-def _literal(fields: dict[str, str]) -> str:
-    return f"{{{', '.join(f'{key!r}: {value}' for key, value in fields.items())}}}"
+def _literal(fields: Fields, spelled: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The expression of an object; `spelled` says what stands for some of the values."""
+    pairs = (
+        f"{key!r}: {spelled.get(value, value) if isinstance(value, str) else _literal(value, spelled)}"
+        for key, value in fields.items()
+    )
+    return f"{{{', '.join(pairs)}}}"
 
 
-def _writer(fields: dict[str, str], objects: int) -> Callable[..., dict[str, Any]]:
+def _writer(fields: Fields, objects: int) -> Callable[..., dict[str, Any]]:
     """`write(rows, cursor, has_next, has_previous, count, o0, …)`: the page of `rows`, whose selections are `o0` …"""
     parameters = ["rows", "cursor", "has_next", "has_previous", "count", *(f"o{index}" for index in range(objects))]
-    code = f"def write({', '.join(parameters)}):\n    return {_literal(fields)}"
-    names: dict[str, Any] = {}
-    exec(compile(code, "<page>", "exec"), names)  # noqa: S102 - of names and literals that are quoted
-    made: Callable[..., dict[str, Any]] = names["write"]
+    made: Callable[..., dict[str, Any]] = _made(parameters, _literal(fields))
     return made
 
 
-def _bulk_writer(fields: dict[str, str]) -> Callable[..., list[dict[str, Any]]]:
+def _bulk_writer(fields: Fields) -> Callable[..., list[dict[str, Any]]]:
     """`write(keys, found, nexts, previouses, counts)`: a page for each key; those that have more are in `nexts` …"""
-    has = "for k in keys for o0, has_next, has_previous, count in "
-    code = (
-        "def write(keys, found, nexts, previouses, counts):\n"
-        f"    return [{_literal(fields)} {has}((found.get(k) or [], k in nexts, k in previouses, counts.get(k, 0)),)]"
-    )
-    names: dict[str, Any] = {}
-    exec(compile(code, "<pages>", "exec"), names)  # noqa: S102 - of names and literals that are quoted
-    made: Callable[..., list[dict[str, Any]]] = names["write"]
+    parameters = ["keys", "found", "nexts", "previouses", "counts"]
+    made: Callable[..., list[dict[str, Any]]] = _made(parameters, f"[{_literal(fields, OF_KEY)} for k in keys]")
     return made
+
+
+def _made(parameters: Sequence[str], expression: str) -> Any:
+    names: dict[str, Any] = {}
+    code = f"def write({', '.join(parameters)}):\n    return {expression}"
+    exec(compile(code, "<page>", "exec"), names)  # noqa: S102 - of names and literals that are quoted
+    return names["write"]

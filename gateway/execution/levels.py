@@ -80,6 +80,8 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
     if paths is not None and step.traced:
         below: Paths = [Path(path, step.place.key, step.place.parent.name) for path in paths]
         return await _join(run, step, bound, level, keys, below)
+    if step.kind is Shape.ONE and step.field.relation.remote is None:
+        return await _owners(run, step, bound, level.of_all(distinct), keys)
     shared = list(distinct)
     if None in keys:
         shared.append(None)
@@ -144,14 +146,6 @@ async def _join(run: Run, step: RelationStep, bound: Bound, level: Level, keys: 
     assert step.row is not None  # noqa: S101 - what is no page has rows
     if step.kind is Shape.LIST:
         return await _lists(run, step, step.row, bound, [level.rows.get(key, ()) for key in keys], paths)
-    if paths is None and step.field.relation.remote is None:
-        rows = level.of_all(keys if None not in keys else keys[:-1])
-        found = await _steps(run, step.row, rows, None)
-        objects = assemble_keyed(step.row, rows, bound.layout, found, Form.ONE)
-        if objects is not None:
-            return Outcome([objects.get(key) for key in keys])
-        index_of = {row[0]: index for index, row in enumerate(rows)}
-        return _ones(step, [index_of.get(key) for key in keys], assemble(step.row, rows, bound.layout, found))
     there = [index for index, key in enumerate(keys) if key in level.rows]
     below = None if paths is None else [paths[index] for index in there]
     outcome = await complete(run, step.row, [level.rows[keys[index]][0] for index in there], bound.layout, below)
@@ -159,6 +153,17 @@ async def _join(run: Run, step: RelationStep, bound: Bound, level: Level, keys: 
     for position, index in enumerate(there):
         places[index] = position
     return _ones(step, places, outcome)
+
+
+async def _owners(run: Run, step: RelationStep, bound: Bound, rows: Sequence[Row], keys: list[Any]) -> Outcome:
+    """The row that each of `keys` identifies: there is one at most."""
+    assert step.row is not None  # noqa: S101 - what is no page has rows
+    found = await _steps(run, step.row, rows, None)
+    objects = assemble_keyed(step.row, rows, bound.layout, found, Form.ONE)
+    if objects is not None:
+        return Outcome(list(map(objects.get, keys)))
+    index_of = {row[0]: index for index, row in enumerate(rows)}
+    return _ones(step, list(map(index_of.get, keys)), assemble(step.row, rows, bound.layout, found))
 
 
 def _ones(step: RelationStep, places: Sequence[int | None], outcome: Outcome) -> Outcome:

@@ -201,6 +201,8 @@ class EntitiesRoot:
     shape: RowShape
     column: str
     members: "tuple[EntityMember, ...]"
+    alike: bool
+    """Whether they all select the same, and no more than columns."""
     alone: bool
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from graphql import (
     GraphQLObjectType,
+    print_ast,
 )
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.field import StrawberryField
@@ -154,7 +155,9 @@ class Planner:
                 for each in places:
                     row = self._object(shape, each.details, (each.key,), alone=only)
                     members.append(EntityMember(each, self._arguments(each), strawberry_field(each).key_of, row))
-                return EntitiesRoot(shape, field.key_column, tuple(members), alone)
+                selections = {tuple(print_ast(node.selection_set) for node in each.nodes) for each in places}  # type: ignore[arg-type]
+                alike = len(selections) == 1 and not members[0].row.steps
+                return EntitiesRoot(shape, field.key_column, tuple(members), alike, alone)
             case ConnectionField():
                 return ConnectionRoot(
                     place, arguments, self._page(place, RowShape(field.entity, 0), None, (), alone=alone)

@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from graphql.pyutils import Path
 
 from datasources.lookup import Lookup
+from gateway.execution.completion import Form, assemble_keyed
 from gateway.execution.levels import NOTHING, bind_page, complete, pages
 from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.plan import (
@@ -97,12 +98,23 @@ async def _entities(run: Run, root: EntitiesRoot, base: Path | None) -> Answers:
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         outcomes |= {member: failed(member.place, error, (0,), 1) for member in keys}
     else:
-        found = [_entity(run, root, member, level, key, base) for member, key in keys.items()]
-        if len(found) > 1 and any(member.row.steps for member in keys):
-            outcomes |= zip(keys, await asyncio.gather(*found), strict=True)
-        else:
-            outcomes |= zip(keys, [await each for each in found], strict=True)
+        outcomes |= await _found(run, root, level, keys, base)
     return [(member.place, outcomes[member]) for member in root.members]
+
+
+async def _found(
+    run: Run, root: EntitiesRoot, level: Level, keys: dict[EntityMember, Any], base: Path | None
+) -> dict[EntityMember, Outcome]:
+    """What each of the fields has found."""
+    if root.alike and len(keys) > 1:
+        rows = level.of_all(dict.fromkeys(keys.values()))
+        objects = assemble_keyed(root.members[0].row, rows, (root.shape.wire, 0), (), Form.ONE)
+        if objects is not None:
+            return {member: Outcome([objects.get(key)]) for member, key in keys.items()}
+    found = [_entity(run, root, member, level, key, base) for member, key in keys.items()]
+    if len(found) > 1 and any(member.row.steps for member in keys):
+        return dict(zip(keys, await asyncio.gather(*found), strict=True))
+    return dict(zip(keys, [await each for each in found], strict=True))
 
 
 async def _load(run: Run, template: Template, keys: dict[Any, None], *, alone: bool) -> Level:

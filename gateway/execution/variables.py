@@ -15,10 +15,11 @@ from graphql import (
     GraphQLString,
     OperationDefinitionNode,
     Undefined,
-    is_non_null_type,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
+
+from gateway.execution.leaves import nullable_of
 
 NO_VARIABLES = VariableValues({}, {})
 
@@ -35,18 +36,34 @@ def is_value(scalar: Any, value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable."""
+
+    signature: GraphQLVariableSignature
+    type: Any
+    """Without its `!`,"""
+    required: bool
+    """if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variables:
     """The variables of an operation."""
 
-    signatures: tuple[GraphQLVariableSignature, ...]
+    variables: tuple[Variable, ...]
     sound: bool
     """Whether all of their types are input types."""
 
     @classmethod
     def of(cls, schema: GraphQLSchema, operation: OperationDefinitionNode) -> "Variables":
-        found = [get_variable_signature(schema, node) for node in operation.variable_definitions or ()]
-        signatures = tuple(each for each in found if not isinstance(each, GraphQLError))
-        return cls(signatures, len(signatures) == len(found))
+        variables = []
+        for node in operation.variable_definitions or ():
+            signature = get_variable_signature(schema, node)
+            if isinstance(signature, GraphQLError):
+                return cls((), False)
+            type_, nullable = nullable_of(signature.type)
+            variables.append(Variable(signature, type_, not nullable))
+        return cls(tuple(variables), True)
 
     def simple(self, values: Mapping[str, Any]) -> VariableValues | None:
         """The values as graphql-core coerces them; None where it takes graphql-core to do so, or to refuse them."""
@@ -54,19 +71,16 @@ class Variables:
             return None
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
-        for signature in self.signatures:
-            name, type_ = signature.name, signature.type
-            required = is_non_null_type(type_)
+        for variable in self.variables:
+            signature = variable.signature
+            name = signature.name
             value = values.get(name, Undefined)
             if value is Undefined:
-                if required or signature.default is not None:
+                if variable.required or signature.default is not None:
                     return None
                 sources[name] = VariableValueSource(signature)
                 continue
-            if value is None:
-                if required:
-                    return None
-            elif not is_value(type_.of_type if required else type_, value):  # type: ignore[union-attr]
+            if variable.required if value is None else not is_value(variable.type, value):
                 return None
             sources[name] = VariableValueSource(signature, value)
             coerced[name] = value

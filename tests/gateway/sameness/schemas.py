@@ -12,30 +12,15 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.permission import PermissionExtension
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import (
-    query_type,
-)
-from resolvers.annotations import Connection as Connection  # names in the annotations of entities
+from resolvers import query_type
 from resolvers.definition import Entity, entity_of
 from resolvers.query import entities_of
 from resolvers.scalars import SCALARS
 from resolvers.types import deferred
 from tests.gateway.sameness.data import Leaf, Ref, attribute, make, row_of
-from tests.gateway.sameness.plain import (
-    ARGUMENTS,
-    LEAVES,
-    TEMPERATURE,
-    Allowed,
-    AllowedLater,
-    Box,
-    Fickle,
-    Point,
-    Refusing,
-    Resolver,
-    Shouting,
-    Temperature,
-    point,
-)
+from tests.gateway.sameness.entities import EntityWriter
+from tests.gateway.sameness.plain import ARGUMENTS, LEAVES, TEMPERATURE, Box, Point, Temperature, point
+from tests.gateway.sameness.written import Allowed, AllowedLater, Fickle, Refusing, Resolver, Shouting
 
 CONFIG = StrawberryConfig(scalar_map={**SCALARS, Temperature: TEMPERATURE})
 PARSER_CACHE, VALIDATION_CACHE = ParserCache(maxsize=50), ValidationCache(maxsize=50)
@@ -88,11 +73,10 @@ class _Builder:
         self._composites(entities)
         for name in (*self.interfaces, *self.plain):
             self.classes[name] = self._plain(name)
-        base = (
-            None
-            if self.is_sync
-            else query_type(*EntityWriter(self.rng, self._ref, self._resolver, self.entities).classes(entities))
-        )
+        base = None
+        if not self.is_sync:
+            writer = EntityWriter(self.rng, self._ref, self._resolver, self.entities)
+            base = query_type(*writer.classes(entities))
         query = self._root("Query", base)
         mutation = self._root("Mutation", None)
         return Graph(self.number, query, mutation, [self.classes[name] for name in self.plain], entities_of(query))

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from gateway import Schema
-from tests.gateway.sameness.comparison import Case, differences
+from tests.gateway.sameness.comparison import differences
 from tests.gateway.sameness.data import World
 from tests.gateway.sameness.operations import operation
+from tests.gateway.sameness.running import Case
 from tests.gateway.sameness.schemas import graph
 
 GRAPHS = 40
@@ -26,7 +27,10 @@ SHRINKS = "SAMENESS_SHRINK" in os.environ
 EXAMPLES = int(os.environ.get("SAMENESS_EXAMPLES", "2000"))
 
 # graphql-core, too, abandons coroutines beside a field that fails
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")
