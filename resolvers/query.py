@@ -213,7 +213,7 @@ def _node_fields(entities: dict[str, Entity]) -> list[StrawberryField]:
     nodes = _field(
         NodesField,
         "nodes",
-        list_of(optional(Node)),
+        optional(list_of(optional(Node))),
         "Objects by their global ids, in the same order; null where there is none.",
     )
     nodes.make_arguments = lambda: [FieldSpec("ids", list_of(strawberry.ID))]

@@ -94,6 +94,8 @@ def _prepare(schema: strawberry.Schema, text: str, tokens: int) -> Prepared | _I
         too_large = "contains more than" in error.message  # graphql-core tells it by the message alone
         return _Invalid(DocumentTooLarge if too_large else ParseFailed, [error])
     errors = validate(core_schema(schema), document, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
+    if errors and errors[-1].message == "Validation aborted.":  # at Python's recursion limit: no mistake of its own
+        return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:
         return _Invalid(ValidationFailed, errors)
     operations = {

@@ -119,7 +119,7 @@ async def test_a_bad_id_among_nodes_is_an_error_in_its_place() -> None:
 async def test_more_nodes_than_a_page_holds_are_refused() -> None:
     shop = await open_shop(sizes=PageSizes(default=2, maximum=2))
     assert await shop.answer('{ nodes(ids: ["Order:1", "Order:2", "Order:3"]) { id } }') == {
-        "data": None,
+        "data": {"nodes": None},
         "errors": [("nodes", "PAGE_SIZE_EXCEEDED", "nodes was asked for 3 ids; it takes 2 at most.")],
     }
 

@@ -66,3 +66,13 @@ def test_deep_nesting_is_refused() -> None:
     with pytest.raises(RequestError) as caught:
         DocumentCache(SCHEMA, limit=100, tokens=100_000).load(deep)
     assert caught.value.code in ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
+
+
+def test_a_document_that_cannot_be_validated_is_too_large() -> None:
+    wide = "{ customers { nodes {" + "name " * 9900 + "} } }"
+    with pytest.raises(RequestError) as caught:
+        DocumentCache(SCHEMA, limit=100, tokens=100_000).load(wide)
+    assert (caught.value.code, str(caught.value)) == (
+        "DOCUMENT_TOO_LARGE",
+        "The document selects too much at once to be validated.",
+    )
