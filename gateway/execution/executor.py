@@ -1,7 +1,7 @@
 """graphql-core's executor, but for entities' fields, which run as plans, and ordinary types, which need no executor."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -24,7 +24,7 @@ from gateway.execution.outcome import Outcome
 from gateway.execution.plain import is_plain
 from gateway.execution.plan import AggregateStep, RelationStep
 from gateway.execution.planner import Planner
-from gateway.execution.roots import take_root
+from gateway.execution.roots import in_order, take_root
 from gateway.execution.run import Run
 from gateway.execution.values import aggregate_keys
 from resolvers.rows import key_getter
@@ -38,6 +38,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
 
     planner: Planner | None = None
     """None where every field goes the standard way."""
+    has_run_plans = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,6 +80,20 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             return
         self.planner = operation.planner(self.variable_values)
         self.run = Run(self.context_value, self.variable_values, False, lambda _: self)
+
+    def build_per_event_executor(self, payload: Any) -> "PlanExecutor":
+        """The executor of one event of a subscription."""
+        executor = cast("PlanExecutor", super().build_per_event_executor(payload))
+        if self.run is not None:
+            executor.run = Run(self.context_value, self.variable_values, False, lambda _: executor)
+        return executor
+
+    def build_response(self, data: dict[str, Any] | None) -> Any:
+        """Plans find errors level by level; they are told in the order of the answer."""
+        if self.has_run_plans:
+            errors = self.collected_errors.errors
+            errors[:] = in_order(data, errors)
+        return super().build_response(data)
 
     def info_of(self, raw: GraphQLResolveInfo[Any], field: StrawberryField) -> Info[Any, Any]:
         """What Strawberry's resolvers see of `raw`."""
@@ -159,7 +174,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         errors = [failure.under(tuple(before)).located() for failure in outcome.failures.get(0, ())]
         if 0 in outcome.dead:
             raise errors[-1]
-        self.is_planned = True
+        self.has_run_plans = True
         for error in errors:
             self.collected_errors.add(error, _path(error))
         return outcome.values[0]

@@ -1,7 +1,6 @@
 """A Strawberry schema whose entities are read by plans."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,11 +24,13 @@ KEPT_INTROSPECTIONS = 16
 """Answers of one operation, for different variables."""
 
 
-@dataclass(frozen=True, slots=True)
 class Written:
-    """Data that is JSON already."""
+    """Data that is JSON already. No dataclass: orjson would take it apart."""
 
-    json: bytes
+    __slots__ = ("json",)
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
 
 
 class Schema(strawberry.Schema):

@@ -387,6 +387,8 @@ async def test_errors_come_in_the_order_of_the_answer() -> None:
     document = '{ z: box(id: 5) { rated } boxes { nodes { outer { rated } rated } } a: box(id: "x") { id } }'
     operation = BOXES.operation(document)
     _, errors = await BOXES.run(operation, Context(Registry({"a": source})))
+    dropped_in = await BOXES.planned.execute(document, context_value=Context(Registry({"a": source})))
+    assert [error.path for error in dropped_in.errors or ()] == [error[0] for error in errors]
     assert [".".join(map(str, error[0])) for error in errors] == [
         "z.rated",
         "boxes.nodes.0.rated",

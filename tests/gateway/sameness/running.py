@@ -140,17 +140,18 @@ async def _told(case: Case, variables: Mapping[str, Any], run: Run) -> Told:
         answer = run(variables, context)
         awaited = inspect.isawaitable(answer)
         result: Any = await answer if inspect.isawaitable(answer) else answer
-        await _settled(context)
+        await _give_up_the_rest()
     finally:
         WORLD.reset(token)
     errors = [error_of(error) for error in result.errors or ()]
     return Told(repr(result.data), errors, world, sum(len(each.lookups) for each in sources), result.data, awaited)
 
 
-async def _settled(context: Context) -> None:
-    """Waits for what an engine left under way."""
+async def _give_up_the_rest() -> None:
+    """Ends what an engine left under way when it had answered."""
     while pending := asyncio.all_tasks() - {asyncio.current_task()}:
-        context.cancel()
+        for task in pending:
+            task.cancel()
         await asyncio.wait(pending)
 
 
