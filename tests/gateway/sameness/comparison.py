@@ -16,7 +16,8 @@ errors must be the same list.
 
 **Side effects.** Mutations do the same in the same order. No resolver is called that the standard engine would not
 call, nor more often; all of them when there are no errors. Sources are asked no more often than by the standard
-engine, and at most once for each field that reads.
+engine, and at most once for each field that reads; except below resolvers that return entities, each in its own time:
+which of their objects meet in one turn of the event loop is chance.
 """
 
 from collections import Counter
@@ -70,11 +71,9 @@ def compare(case: Case, everything: Told, expected: Told, actual: Told) -> list[
         found.append(f"calls that the standard engine does not make: {more}")
     if not everything.errors and any(count > 0 for count in missing.values()):
         found.append(f"calls left out: {[call for call, count in missing.items() if count > 0]}")
-    if actual.lookups > everything.lookups:
-        found.append(f"{actual.lookups} lookups, the standard engine makes {everything.lookups}")
     most = most_reads(case.core, case.operation.document, case.operation.name)
-    if most is not None and actual.lookups > most:
-        found.append(f"{actual.lookups} lookups for {most} fields that read")
+    if most is not None and actual.lookups > min(most, everything.lookups):
+        found.append(f"{actual.lookups} lookups for {most} fields that read; graphql-core: {everything.lookups}")
     return found
 
 

@@ -55,9 +55,9 @@ class World:
     trouble: int = 0
     awaitable: bool = True
     """Whether values may be awaitables, and lists async iterators."""
-    calls: list[Any] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list, repr=False)
     """Every call of a resolver, with its arguments and where it was made from."""
-    journal: list[Any] = field(default_factory=list)
+    journal: list[Any] = field(default_factory=list, repr=False)
     """What mutations did, in order."""
 
     def random(self, *key: Any) -> random.Random:

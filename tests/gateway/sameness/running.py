@@ -107,8 +107,9 @@ class Case:
     failing: tuple[str, ...] = ()
     """Collections whose source fails."""
 
-    def __repr__(self) -> str:
-        return f"<{self.operation.document!r} {self.operation.variables} of graph {self.graph.number}>"
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """How hypothesis shows it."""
+        printer.text(f"graph {self.graph.number}, {self.world}, away: {self.failing}, {self.operation}")
 
     @property
     def core(self) -> GraphQLSchema:
