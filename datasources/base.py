@@ -25,6 +25,8 @@ class Capabilities:
     aggregates: bool = True
     through: bool = True
     """Many-to-many lookups through a junction."""
+    write: bool = False
+    """Transactions; the source is a `datasources.write.Writable`."""
 
     def beyond(self, other: "Capabilities") -> list[str]:
         """What is asked for here and missing in `other`, by name."""
@@ -33,7 +35,7 @@ class Capabilities:
         return lacking + [name for name in switches if getattr(self, name) and not getattr(other, name)]
 
 
-EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator))
+EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator), write=True)
 
 
 def required(lookup: Lookup | AggregateLookup) -> Capabilities:

@@ -131,3 +131,17 @@ def nodes(tree: Filter) -> Iterator[Filter]:
             yield from nodes(inner)
         case Exists():
             yield from nodes(tree.filter)
+
+
+def own_columns(tree: Filter) -> Iterator[str]:
+    """The columns that `tree` looks at in the rows that it selects; not those of others, inside `Exists`."""
+    match tree:
+        case And(filters) | Or(filters):
+            for inner in filters:
+                yield from own_columns(inner)
+        case Not(inner):
+            yield from own_columns(inner)
+        case Exists(local):
+            yield local
+        case Compare(column):
+            yield column

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from datasources.base import Datasource
+from datasources.base import Capabilities, Datasource
+from datasources.cache import Cache
 from datasources.errors import DatasourceError, SourceUnavailable
+from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.write import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +17,8 @@ class Registry:
     """Every datasource, by name."""
 
     sources: Mapping[str, Datasource]
+    statements: Mapping[str, Cache[Any, Any]] = field(default_factory=dict)
+    """What those keep that build statements."""
 
     def __getitem__(self, name: str) -> Datasource:
         try:
@@ -20,6 +26,11 @@ class Registry:
         except KeyError:
             known = ", ".join(sorted(self.sources)) or "none"
             raise SourceUnavailable(name, f"is not among the sources of the settings: {known}") from None
+
+    def within(self, transactions: Mapping[str, Transaction]) -> "Registry":
+        """The same sources, but what is asked of those with a transaction, by name, is asked inside of it."""
+        inside = {name: _Within(self[name], transaction) for name, transaction in transactions.items()}
+        return replace(self, sources={**self.sources, **inside})
 
     def __contains__(self, name: str) -> bool:
         return name in self.sources
@@ -51,6 +62,40 @@ class Registry:
 
         results = await asyncio.gather(*(one(source) for source in self.sources.values()))
         return dict(zip(self.sources, results, strict=True))
+
+
+class _Within:
+    """A source that is read inside a transaction."""
+
+    def __init__(self, source: Datasource, transaction: Transaction) -> None:
+        self._source = source
+        self._transaction = transaction
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._source.capabilities
+
+    async def open(self) -> None:
+        await self._source.open()
+
+    async def close(self) -> None:
+        await self._source.close()
+
+    async def check(self) -> None:
+        await self._source.check()
+
+    async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
+        return await self._source.describe(collection)
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        return await self._transaction.lookup(lookup)
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        return await self._transaction.aggregate(lookup)
 
 
 async def _all(awaitables: Iterable[Awaitable[None]]) -> None:

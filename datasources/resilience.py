@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,9 +11,14 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from datasources.base import Capabilities, Datasource
+from datasources.changes import ChangeFeed, feed_of
 from datasources.deadlines import Call, Deadlines
 from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
+from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.outbox import Outbox, outbox_of
+from datasources.slots import Slots
+from datasources.write import Transaction, writable
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
 
@@ -90,9 +96,10 @@ class _Resilient:
         self._source = source
         self._policy = policy
         self._breaker = Breaker(policy.breaker_failures, policy.breaker_seconds, clock)
-        self._slots = asyncio.Semaphore(policy.concurrency)
+        self._slots = Slots(policy.concurrency)
         self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
+        self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup))
 
     @property
     def name(self) -> str:
@@ -101,6 +108,15 @@ class _Resilient:
     @property
     def capabilities(self) -> Capabilities:
         return self._source.capabilities
+
+    @property
+    def changes(self) -> ChangeFeed | None:
+        """As it is: whoever follows a feed waits and tries again in a way of its own."""
+        return feed_of(self._source)
+
+    @property
+    def outbox(self) -> Outbox | None:
+        return outbox_of(self._source)
 
     async def open(self) -> None:
         self._deadlines = Deadlines(self._policy.deadline)
@@ -117,22 +133,62 @@ class _Resilient:
         return await self._before_deadline(self._source.describe(collection))
 
     async def lookup(self, lookup: Lookup) -> Rows:
-        return await self._guarded(self._source.lookup, lookup)
+        return await self._joint.lookup(lookup)
 
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
         return await self._guarded(self._source.aggregate, lookup)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Is a call as a lookup is, from its begin to its commit, but never made twice."""
+        source = writable(self._source)
+        self._refuse_when_open()
+        call = self._deadlines.start()
+        try:
+            if not self._slots.take():
+                await self._wait_for_slot(call)
+            try:
+                self._refuse_when_open()
+                with self._watching(call):
+                    async with source.transaction() as transaction:
+                        yield transaction
+            finally:
+                self._slots.give_back()
+        finally:
+            call.stop()
+
+    @contextmanager
+    def _watching(self, call: Call) -> Iterator[None]:
+        """Of the block's errors only the source's own are for its breaker."""
+        probes = self._breaker.begin()
+        failure: BaseException | None = None
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            failure = error
+            if not call.stop():
+                raise
+            failure = self._too_late()
+            raise failure from error
+        except BaseException as error:
+            is_foreign = isinstance(error, DatasourceError) and error.source != self.name
+            failure = asyncio.CancelledError() if is_foreign else error
+            raise
+        finally:
+            self._breaker.end(failure, probed=probes)
 
     async def _guarded(self, ask: Callable[[L], Awaitable[Rows]], lookup: L) -> Rows:
         """Every lookup comes through here: what is not needed when all goes well stands aside."""
         self._refuse_when_open()
         call = self._deadlines.start()
         try:
-            await self._take_slot(call)
+            if not self._slots.take():
+                await self._wait_for_slot(call)
             try:
                 self._refuse_when_open()  # it may have opened in the meantime
                 return await self._watched(ask, lookup, call)
             finally:
-                self._slots.release()
+                self._slots.give_back()
         finally:
             call.stop()
 
@@ -160,15 +216,12 @@ class _Resilient:
         if self._breaker.is_open:
             raise SourceUnavailable(self.name, "failed repeatedly and is left alone for a moment")
 
-    async def _take_slot(self, call: Call) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _wait_for_slot(self, call: Call) -> None:
         if self._waiting >= self._policy.waiting:
             raise SourceUnavailable(self.name, "is overloaded")
         self._waiting += 1
         try:
-            await self._slots.acquire()
+            await self._slots.wait()
         except asyncio.CancelledError:
             if not call.stop():
                 raise

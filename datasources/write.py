@@ -1,11 +1,20 @@
-"""What is written to a datasource, and the transaction that it is written in."""
+"""What is written to a datasource, and the transaction that it is written in.
 
-from collections.abc import Mapping
+Values are native; a column that a write does not name keeps its value, or in a new row gets the source's default. A
+row is written once in a write: one that repeats its key is refused.
+"""
+
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from datasources.base import Datasource
+from datasources.errors import SourceRefused
 from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
+
+KEPT_SECONDS = 24 * 60 * 60
+"""For how long answers to idempotent requests are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Insert:
     """Those of `returning` that are wanted as they stand in JSON; the same as of a `Lookup`."""
     conflict: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
+    """Some of `columns`."""
     version: str | None = None
 
 
@@ -69,16 +79,22 @@ class Recorded:
 
 
 class Transaction(Protocol):
-    """Reads and writes of one source that take effect together; reads see the writes before them."""
+    """Reads and writes of one source that take effect together; reads see the writes before them.
 
-    async def lookup(self, lookup: Lookup) -> Rows: ...
+    Several tasks may use it at once; the source does one thing after the other.
+    """
 
-    async def aggregate(self, lookup: AggregateLookup) -> Rows: ...
+    async def lookup(self, lookup: Lookup) -> Rows:
+        """One that fails leaves the transaction as it was."""
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        """As `lookup`."""
 
     async def write(self, write: Write) -> Rows:
         """The written rows, each (key, *returning), in the order of `rows` or `keys`; without those left alone.
 
-        Raises ConstraintViolated; the transaction then is only good for being rolled back.
+        Raises ConstraintViolated, TransactionConflict and other `DatasourceError`s; the transaction then is only good
+        for being rolled back. Some constraints are checked no earlier than at the commit.
         """
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
@@ -88,15 +104,42 @@ class Transaction(Protocol):
         """
 
     async def record(self, key: str, answer: bytes) -> None:
-        """Keep the answer under the claimed key; it is there from the commit on, for as long as `claim` keeps them."""
+        """Keep the answer under the claimed key; it is there from the commit on, for `KEPT_SECONDS`."""
 
 
 class Writable(Protocol):
     """A datasource that can be written."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction that commits at the end of the block, and is rolled back when that raises or is cancelled."""
+        """A transaction that commits at the end of the block, and is rolled back when that raises or is cancelled.
+
+        A cancellation that finds it committing may come too late.
+        """
 
 
-Values = Mapping[str, Any]
-"""Native values by column."""
+def writable(source: Datasource) -> Writable:
+    """The source, which must be capable of writing. Raises SourceRefused."""
+    if not source.capabilities.write:
+        raise SourceRefused(source.name, "cannot be written")
+    return cast("Writable", source)
+
+
+def refuse_repeated(source: str, write: Write) -> None:
+    """Databases differ in what they make of a row that is written twice in one statement. Raises SourceRefused."""
+    keys = _keys(write)
+    if len(keys) != len(set(keys)):
+        raise SourceRefused(source, f"is to write a row of '{write.collection.name}' twice at once")
+
+
+def _keys(write: Write) -> list[Hashable]:
+    match write:
+        case Insert(conflict=()) | Insert(rows=(_,)):
+            return []
+        case Insert():
+            positions = [write.columns.index(column) for column in write.conflict if column in write.columns]
+            keys: Iterable[Row] = (tuple([row[position] for position in positions]) for row in write.rows)
+            return [key for key in keys if None not in key]
+        case Update():
+            return [row[0] for row in write.rows]
+        case Delete():
+            return list(write.keys)

@@ -24,6 +24,8 @@ from datasources.demo.generator import Rows, generate
 from datasources.demo.progress import Progress, Step, silent
 from datasources.demo.records import COUNTS
 from datasources.demo.tables import CRM, ERP
+from datasources.outbox import Watched
+from datasources.sql.sqlite_outbox import install_triggers
 from datasources.sql.sqlite_values import ENCODERS
 
 DATABASES = {"crm.sqlite": CRM, "erp.sqlite": ERP}
@@ -68,7 +70,8 @@ def _version() -> str:
     """Changes with the code that decides what is built."""
     demo = [path for path in files("datasources.demo").iterdir() if path.name.endswith(".py")]
     code = sha256()
-    for source in (*sorted(demo, key=lambda path: path.name), files("datasources.sql") / "sqlite_values.py"):
+    sql = [files("datasources.sql") / name for name in ("sqlite_outbox.py", "sqlite_values.py")]
+    for source in (*sorted(demo, key=lambda path: path.name), *sql):
         code.update(source.read_bytes())
     return code.hexdigest()
 
@@ -137,6 +140,7 @@ def _write_database(path: Path, metadata: sa.MetaData, collections: Mapping[str,
                 connection.execute(_sql(CreateIndex(index)))
         connection.execute("COMMIT")
         connection.execute("ANALYZE")
+        install_triggers(connection, path.stem, [Watched(table) for table in metadata.tables])
         connection.execute("PRAGMA journal_mode = WAL")
 
 

@@ -15,6 +15,9 @@ from datasources.demo.records import COUNTS
 from datasources.demo.tables import CRM, ERP
 from datasources.errors import GatewayError
 from datasources.lookup import ColumnType
+from datasources.outbox import FEED, Watched
+from datasources.positions import new_feed
+from datasources.sql.postgres_outbox import PostgresOutbox
 
 MARK = "Demo data of the GraphQL data gateway; loading it again replaces this table."
 """The comment on every table, by which a later load knows what it may replace."""
@@ -28,16 +31,21 @@ class DemoNotLoaded(GatewayError):
 async def load_postgres(url: str, progress: Progress = silent) -> None:
     """Loads the demo into the schema `public` of a database, like `postgresql+asyncpg://user@host/name`.
 
-    Tables of an earlier load are replaced, with whatever has been written to them. Where other tables are called like
-    the demo's, nothing is loaded. CRM and ERP are loaded in a transaction each.
+    Tables of an earlier load are replaced, with whatever has been written to them; who followed their changes begins
+    anew. Where other tables are called like the demo's, nothing is loaded. CRM and ERP have a transaction each.
     """
     address = _address(url)
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(address.render_as_string(hide_password=False))
+
     try:
-        connection = await asyncpg.connect(address.render_as_string(hide_password=False))
+        connection = await connect()
     except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DemoNotLoaded(f"{_shown(address)} cannot be reached: {error}") from error
     try:
         await _load(connection, progress)
+        await PostgresOutbox("demo", connect).install([Watched(table) for table in (*CRM.tables, *ERP.tables)])
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DemoNotLoaded(f"{_shown(address)} did not take the demo: {error}") from error
     finally:
@@ -90,6 +98,8 @@ async def _replace_tables(
     tables = metadata.sorted_tables
     await connection.execute("SET LOCAL search_path TO public")
     await connection.execute(f"DROP TABLE IF EXISTS {', '.join(table.name for table in tables)}")
+    if await connection.fetchval("SELECT to_regclass($1)", FEED):
+        await connection.execute(f"UPDATE {FEED} SET id = '{new_feed()}'")  # noqa: S608
     for table in tables:
         await connection.execute(_sql(CreateTable(table)))
         rows = encoded(table.name, collections[table.name], _ENCODERS)

@@ -1,7 +1,7 @@
 """One exchange with a REST service: everything that can go wrong becomes a `DatasourceError`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 import orjson
 
 from datasources.errors import SourceMisbehaved, SourceRefused, SourceTimeout, SourceUnavailable
+from datasources.observed import observation
 
 MAXIMUM_ANSWER = 64 * 1024 * 1024
 
@@ -55,7 +56,12 @@ class Client:
         headers = {"content-type": "application/json"}
         return await self._json(self._http.build_request("POST", path, content=body, headers=headers), path)
 
-    async def _json(self, request: httpx.Request, path: str) -> Any:
+    def _json(self, request: httpx.Request, path: str) -> Awaitable[Any]:
+        exchange = self._exchange(request, path)
+        observed = observation.get()
+        return exchange if observed is None else observed.run(_shown(request), exchange)
+
+    async def _exchange(self, request: httpx.Request, path: str) -> Any:
         what = f"'{path.strip('/')}'"
         async with self._slots, self._answering(request) as response:
             self._expect_success(response, what)
@@ -108,3 +114,9 @@ class Client:
         except httpx.HTTPError as error:
             raise SourceUnavailable(self._source, f"broke off in the middle of answering {what}") from error
         return b"".join(chunks)
+
+
+def _shown(request: httpx.Request) -> str:
+    """The request's line, and its body below; not its headers, which may hold a secret."""
+    line = f"{request.method} {request.url.raw_path.decode()}"
+    return f"{line}\n{request.content.decode()}" if request.content else line

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, FromClause, Label, Select, bindparam, table
+from sqlalchemy import BindParameter, FromClause, Label, Select, TableClause, UpdateBase, bindparam, table
 from sqlalchemy import column as sql_column
 from sqlalchemy.types import NullType
 
@@ -52,6 +52,15 @@ class Builder:
         source = table(name, *map(sql_column, physical), schema=schema).alias(alias)
         return Table(self.dialect, collection, physical, source)
 
+    def target(self, collection: Collection) -> tuple["Table", TableClause]:
+        """The collection in a statement that writes it: under its own name."""
+        physical = self._catalog[collection.name]
+        if not physical:
+            raise Unknown(f"has no '{collection.name}'")
+        name, schema = self.dialect.table(collection.name)
+        target = table(name, *map(sql_column, physical), schema=schema)
+        return Table(self.dialect, collection, physical, target), target
+
     def take(self) -> int:
         """The number of the next value, in the order of `shapes`."""
         self._next_value += 1
@@ -67,9 +76,10 @@ class Builder:
 
         return parameter
 
-    def statement(self, select: Select[*tuple[Any, ...]], decoders: Decoders) -> Statement:
+    def statement(self, made: Select[*tuple[Any, ...]] | UpdateBase, decoders: Decoders) -> Statement:
         """`decoders` are those of the selected columns; none at all where the rows are to be empty."""
-        compiled = select.compile(dialect=self.dialect.compiler)
+        # without the keys an INSERT of no values would get one for each column
+        compiled = made.compile(dialect=self.dialect.compiler, column_keys=[])
         known = {name: parameter for parameter, name in self._names.items()}
         names = compiled.positiontup or ()
         parameters = (known.get(name) or (0, _constant(compiled.params[name])) for name in names)
@@ -108,9 +118,14 @@ class Table:
         return self.dialect.operand(self.column(name), self.physical[name], expression)
 
     def expression(self, name: str) -> Expression:
+        self.known(name)
+        return self.source.c[name]
+
+    def known(self, name: str) -> Physical:
+        """The column as the database has it. Raises Unknown."""
         if name not in self.physical:
             raise Unknown(f"has no {name!r} in '{self.collection.name}'")
-        return self.source.c[name]
+        return self.physical[name]
 
     def is_indexed(self, name: str) -> bool:
         return name in self.physical and self.physical[name].is_indexed
@@ -119,7 +134,7 @@ class Table:
         declared = self.collection.by_name.get(name)
         if declared is not None:
             return declared
-        return Column(name, self.dialect.column_type(self.physical[name]) or ColumnType.STRING)
+        return Column(name, self.dialect.column_type(self.known(name)) or ColumnType.STRING)
 
 
 def _constant(value: Any) -> Convert:

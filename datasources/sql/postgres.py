@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import asyncpg
@@ -13,11 +15,17 @@ from datasources.errors import SourceMisbehaved, SourceUnavailable
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Row, Rows
 from datasources.sql.builder import Statement
 from datasources.sql.dialect import Physical
+from datasources.sql.postgres_changes import PostgresChanges
+from datasources.sql.postgres_constraints import Constraints
 from datasources.sql.postgres_dialect import PostgresDialect, folding
-from datasources.sql.postgres_errors import VENDOR, mapped
+from datasources.sql.postgres_errors import VENDOR, mapped, mapped_write
+from datasources.sql.postgres_idempotency import Idempotency
+from datasources.sql.postgres_outbox import PostgresOutbox
 from datasources.sql.postgres_pool import PostgresPool
 from datasources.sql.postgres_text import SESSION
+from datasources.sql.postgres_transaction import PostgresTransaction, Run
 from datasources.sql.reader import CACHED_STATEMENTS, Reader
+from datasources.write import Transaction
 
 _COLUMNS = """
 SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
@@ -51,6 +59,10 @@ class PostgresSource:
         self._pool: PostgresPool | None = None
         self._dialect = PostgresDialect(func.lower)
         self.reader = Reader(name, lambda: self._dialect, self._physical, self._fetch)
+        self._constraints = Constraints(name)
+        self._idempotency = Idempotency(name, self._connect)
+        self.changes = PostgresChanges(name, self._connect, self._physical)
+        self.outbox = PostgresOutbox(name, self._connect)
 
     @property
     def name(self) -> str:
@@ -64,6 +76,7 @@ class PostgresSource:
         self._pool = PostgresPool(self._connect, self._pool_size)
 
     async def close(self) -> None:
+        self.changes.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -77,31 +90,55 @@ class PostgresSource:
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
         return await self.reader.aggregate(lookup)
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        pool = self._pool
+        if pool is None:
+            raise SourceUnavailable(self._name, "is not open")
+        try:
+            connection = await pool.acquire()
+        except VENDOR as error:
+            raise mapped_write(self._name, "pg_catalog", error) from error
+        transaction = PostgresTransaction(self._name, connection, self._reading, self._constraints, self._idempotency)
+        try:
+            await transaction.begin()
+            yield transaction
+            await transaction.commit()
+        except BaseException:
+            pool.recover(connection, "SELECT 1" if transaction.is_over else "ROLLBACK")
+            raise
+        pool.release(connection)
+
+    def _reading(self, run: Run) -> Reader:
+        return self.reader.within(partial(self._physical, run=run), partial(self._fetch, run=run))
+
     async def describe(self, collection: str) -> dict[str, ColumnType | None]:
         physical = await self._physical(collection)
         return {name: self._dialect.column_type(column) for name, column in physical.items()}
 
-    async def _physical(self, collection: str) -> Mapping[str, Physical]:
+    async def _physical(self, collection: str, run: Run | None = None) -> Mapping[str, Physical]:
         table, schema = self._dialect.table(collection)
         quote = self._dialect.compiler.identifier_preparer.quote_identifier
         qualified = ".".join(quote(part) for part in (schema, table) if part)
-        rows = await self._query(collection, _COLUMNS, [qualified])
+        rows = await self._query(collection, _COLUMNS, [qualified], run)
         return {
             name: Physical(type, not_null, is_enum, is_indexed=is_indexed)
             for name, type, not_null, is_enum, is_indexed in rows
         }
 
-    async def _fetch(self, collection: str, statement: Statement, arguments: list[Any]) -> Sequence[Row]:
-        rows = await self._query(collection, statement.text, arguments)
+    async def _fetch(
+        self, collection: str, statement: Statement, arguments: list[Any], run: Run | None = None
+    ) -> Sequence[Row]:
+        rows = await self._query(collection, statement.text, arguments, run)
         return rows if statement.decode is None else statement.decode(rows)
 
-    async def _query(self, collection: str, text: str, arguments: list[Any]) -> Sequence[Row]:
+    async def _query(self, collection: str, text: str, arguments: list[Any], run: Run | None = None) -> Sequence[Row]:
         """Rows are asyncpg's records, which are as good as tuples."""
         pool = self._pool
         if pool is None:
             raise SourceUnavailable(self._name, "is not open")
         try:
-            return cast("Sequence[Row]", await pool.fetch(text, arguments))
+            return cast("Sequence[Row]", await (run or pool.fetch)(text, arguments))
         except asyncpg.InvalidDatetimeFormatError as error:
             raise ValueError("a stored date is none") from error
         except VENDOR as error:

@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from datasources.slots import Slots
+
 CANCEL_SECONDS = 1.0
 """How long a cancelled statement may take to end. PostgreSQL may miss a request to cancel what it has not yet begun;
 then the connection is closed, which it sees within `client_connection_check_interval`."""
@@ -26,7 +28,7 @@ class PostgresPool:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], size: int) -> None:
         self._connect = connect
         self._size = size
-        self._slots = asyncio.Semaphore(size)
+        self._slots = Slots(size)
         self._connections: set[asyncpg.Connection] = set()
         self._idle: list[asyncpg.Connection] = []
         self._unneeded = 0
@@ -37,11 +39,12 @@ class PostgresPool:
 
     async def fetch(self, text: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """The rows of a statement; raises what asyncpg does. The statement of a cancelled task is cancelled, too."""
-        await self._slots.acquire()
+        if not self._slots.take():
+            await self._slots.wait()
         try:
             connection = self._take() or await self._opened()
         except BaseException:
-            self._slots.release()
+            self._slots.give_back()
             raise
         try:
             rows: list[asyncpg.Record] = await connection.fetch(text, *arguments)
@@ -49,12 +52,28 @@ class PostgresPool:
             self._give_back(connection)
             raise
         except BaseException:
-            recovery = asyncio.create_task(self._recover(connection))
-            self._recoveries.add(recovery)
-            recovery.add_done_callback(self._recoveries.discard)
+            self.recover(connection, "SELECT 1")
             raise
         self._give_back(connection)
         return rows
+
+    async def acquire(self) -> asyncpg.Connection:
+        """A connection for several statements; it must be released, or left to `recover`."""
+        await self._slots.wait()
+        try:
+            return self._take() or await self._opened()
+        except BaseException:
+            self._slots.give_back()
+            raise
+
+    def release(self, connection: asyncpg.Connection) -> None:
+        self._give_back(connection)
+
+    def recover(self, connection: asyncpg.Connection, text: str) -> None:
+        """Releases a connection after a last statement, by which it is as it was; waits for none of that."""
+        recovery = asyncio.create_task(self._recover(connection, text))
+        self._recoveries.add(recovery)
+        recovery.add_done_callback(self._recoveries.discard)
 
     async def close(self) -> None:
         """Waits for statements in flight, but not for long."""
@@ -65,7 +84,7 @@ class PostgresPool:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 for _ in range(self._size):
-                    await self._slots.acquire()
+                    await self._slots.wait()
                 while self._idle:
                     await self._idle[-1].close()
                     self._connections.discard(self._idle.pop())
@@ -94,12 +113,12 @@ class PostgresPool:
             self._connections.discard(connection)
         else:
             self._idle.append(connection)
-        self._slots.release()
+        self._slots.give_back()
 
-    async def _recover(self, connection: asyncpg.Connection) -> None:
+    async def _recover(self, connection: asyncpg.Connection, text: str) -> None:
         """Gives back a connection whose statement did not end as it should, if it answers in time."""
         try:
-            await connection.execute("SELECT 1", timeout=CANCEL_SECONDS)  # waits for the cancellation first
+            await connection.execute(text, timeout=CANCEL_SECONDS)  # waits for the cancellation first
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             connection.terminate()
         finally:

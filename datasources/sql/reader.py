@@ -1,13 +1,16 @@
 """Answers lookups with statements that are built once for each shape of lookup."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+from datasources.cache import Cache
 from datasources.errors import SourceMisbehaved, SourceRefused
 from datasources.filters import Exists, nodes
 from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
+from datasources.observed import observation
 from datasources.sql.aggregates import aggregate_statement
 from datasources.sql.builder import Statement, Unknown
 from datasources.sql.dialect import Catalog, Physical, SqlDialect
@@ -22,8 +25,12 @@ Build = Callable[[SqlDialect, Catalog], tuple[Statement | None, Statement | None
 """Makes the statements of rows and of counts."""
 
 CACHED_STATEMENTS = 512
+STATEMENTS_BYTES = 32 * 1024 * 1024
+PREPARED_BYTES, CHARACTER_BYTES = 1024, 12
+"""What the statements of a shape take, and each character of them more, with the shape; measured."""
 
-_UNUSABLE = (ValueError, TypeError, ArithmeticError, AttributeError)
+UNUSABLE = (ValueError, TypeError, ArithmeticError, AttributeError)
+"""What encoders and decoders raise for values that are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +42,17 @@ class Prepared:
     rows: Statement | None
     counts: Statement | None
 
-
-class Cache:
-    """The statements that were used last."""
-
-    def __init__(self, size: int = CACHED_STATEMENTS) -> None:
-        self.hits = 0
-        self.misses = 0
-        self._size = size
-        self._prepared: OrderedDict[Hashable, Prepared] = OrderedDict()
-
-    def get(self, shape: Hashable) -> Prepared | None:
-        found = self._prepared.get(shape)
-        if found is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._prepared.move_to_end(shape)
-        return found
-
-    def put(self, shape: Hashable, prepared: Prepared) -> None:
-        self._prepared[shape] = prepared
-        if len(self._prepared) > self._size:
-            self._prepared.popitem(last=False)
-
-    def clear(self) -> None:
-        self._prepared.clear()
+    @property
+    def size(self) -> int:
+        characters = sum(len(statement.text) for statement in (self.rows, self.counts) if statement is not None)
+        return PREPARED_BYTES + CHARACTER_BYTES * characters
 
 
 class Reader:
     """Reads one database; `dialect` is asked for when the first statement is built, after a `describe`."""
 
     def __init__(self, source: str, dialect: Callable[[], SqlDialect], describe: Describe, fetch: Fetch) -> None:
-        self.cache = Cache()
+        self.cache: Cache[Hashable, Prepared] = Cache(CACHED_STATEMENTS, STATEMENTS_BYTES)
         self._source = source
         self._dialect = dialect
         self._describe = describe
@@ -79,6 +64,21 @@ class Reader:
         self.cache.clear()
         self._catalog.clear()
 
+    def within(self, describe: Describe, fetch: Fetch) -> "Reader":
+        """Reads in another way, with what is known already."""
+        other = copy(self)
+        other._describe = describe
+        other._fetch = fetch
+        return other
+
+    async def prepared(self, shape: Hashable, collection: Collection, build: Build) -> Prepared:
+        """Statements that are no lookup's."""
+        prepared = self.cache.get(shape)
+        if prepared is None:
+            prepared = await self._prepare((collection,), build)
+            self.cache.put(shape, prepared, prepared.size)
+        return prepared
+
     async def lookup(self, lookup: Lookup) -> Rows:
         if (lookup.key is not None and not lookup.keys) or (lookup.limit == 0 and not lookup.count):
             return Rows(lookup.columns, [])
@@ -86,7 +86,7 @@ class Reader:
         prepared = self.cache.get(shape)
         if prepared is None:
             prepared = await self._prepare_lookup(lookup)
-            self.cache.put(shape, prepared)
+            self.cache.put(shape, prepared, prepared.size)
         rows = [] if prepared.rows is None else await self._run(lookup, prepared.rows, values)
         if prepared.counts is None:
             return Rows(lookup.columns, rows)
@@ -105,7 +105,7 @@ class Reader:
         prepared = self.cache.get(shape)
         if prepared is None:
             prepared = await self._prepare_aggregate(lookup)
-            self.cache.put(shape, prepared)
+            self.cache.put(shape, prepared, prepared.size)
         return Rows(columns, [] if prepared.rows is None else await self._run(lookup, prepared.rows, values))
 
     async def _prepare_lookup(self, lookup: Lookup) -> Prepared:
@@ -113,17 +113,16 @@ class Reader:
             rows = None if lookup.limit == 0 else rows_statement(dialect, catalog, lookup)
             return rows, count_statement(dialect, catalog, lookup) if lookup.count else None
 
-        return await self._prepare(lookup, build)
+        return await self._prepare(tuple(_collections(lookup)), build)
 
     async def _prepare_aggregate(self, lookup: AggregateLookup) -> Prepared:
         def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement | None, Statement | None]:
             return aggregate_statement(dialect, catalog, lookup), None
 
-        return await self._prepare(lookup, build)
+        return await self._prepare(tuple(_collections(lookup)), build)
 
-    async def _prepare(self, lookup: Lookup | AggregateLookup, build: Build) -> Prepared:
+    async def _prepare(self, collections: tuple[Collection, ...], build: Build) -> Prepared:
         """Builds from what is known of the columns; where that lacks one, from what the database says now."""
-        collections = tuple(_collections(lookup))
         try:
             try:
                 catalog = await self._known(collections)  # first, for the dialect may be learned with it
@@ -151,11 +150,13 @@ class Reader:
         collection = lookup.collection.name
         try:
             arguments = statement.arguments(values)
-        except _UNUSABLE as error:
+        except UNUSABLE as error:
             raise SourceRefused(self._source, f"cannot compare '{collection}' with such a value") from error
+        fetching = self._fetch(collection, statement, arguments)
+        observed = observation.get()
         try:
-            return await self._fetch(collection, statement, arguments)
-        except _UNUSABLE as error:
+            return await (fetching if observed is None else observed.run(statement.text, fetching))
+        except UNUSABLE as error:
             raise SourceMisbehaved(self._source, f"holds a value in '{collection}' that is none") from error
 
 

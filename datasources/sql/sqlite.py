@@ -1,8 +1,9 @@
 """SQLite files as a datasource; see `sqlite_values` for how they keep values."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ from datasources.lookup import AggregateLookup, ColumnType, Lookup, Row, Rows
 from datasources.sql.builder import Statement
 from datasources.sql.dialect import Physical
 from datasources.sql.reader import Reader
+from datasources.sql.sqlite_changes import SqliteChanges
+from datasources.sql.sqlite_constraints import quoted
 from datasources.sql.sqlite_dialect import SqliteDialect
-from datasources.sql.sqlite_pool import Job, SqlitePool, T
+from datasources.sql.sqlite_outbox import SqliteOutbox
+from datasources.sql.sqlite_pool import Job, Run, SqlitePool, T
+from datasources.sql.sqlite_transaction import SqliteWriter
+from datasources.write import Transaction
 
 _UNAVAILABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOTADB", "SQLITE_INTERRUPT"}
 _TIMEOUT = {"SQLITE_BUSY", "SQLITE_LOCKED"}
@@ -26,7 +32,7 @@ WITH
   columns AS (
     SELECT cid, name, type, pk = 1 AND (SELECT count(*) FROM pragma_table_info(:table) WHERE pk > 0) = 1 AS is_primary,
       "notnull" OR (pk > 0 AND upper(type) = 'INTEGER') AS not_null
-    FROM pragma_table_info(:table)
+    FROM pragma_table_xinfo(:table) WHERE hidden <> 1
   ),
   indexed AS (
     SELECT parts.name FROM pragma_index_list(:table) AS indexes, pragma_index_info(indexes.name) AS parts
@@ -44,7 +50,7 @@ _AMBIGUOUS = (ColumnType.STRING, ColumnType.INTEGER)
 
 
 class SqliteSource:
-    """The database at `sqlite:///path`. It is only read; a file that is not there yet is looked for at each lookup."""
+    """The database at `sqlite:///path`; a file that is not there yet is looked for at each lookup."""
 
     def __init__(self, name: str, url: str, *, pool_size: int = 4) -> None:
         database = make_url(url).database
@@ -54,9 +60,12 @@ class SqliteSource:
         self._path = Path(database)
         self._pool_size = pool_size
         self._pool: SqlitePool | None = None
+        self._writer: SqliteWriter | None = None
         dialect = SqliteDialect()
         self._dialect = dialect
         self.reader = Reader(name, lambda: dialect, self._physical, self._fetch)
+        self.changes = SqliteChanges(name, self._path, self._run, self._mapped)
+        self.outbox = SqliteOutbox(name, self._path, self._mapped)
 
     @property
     def name(self) -> str:
@@ -68,10 +77,14 @@ class SqliteSource:
 
     async def open(self) -> None:
         self._pool = SqlitePool(self._path, self._pool_size)
+        self._writer = SqliteWriter(self._name, self._path)
 
     async def close(self) -> None:
+        self.changes.close()
         pool, self._pool = self._pool, None
-        if pool is not None:
+        writer, self._writer = self._writer, None
+        if pool is not None and writer is not None:
+            await writer.close()
             await pool.close()
 
     async def check(self) -> None:
@@ -89,7 +102,18 @@ class SqliteSource:
         types = {name: self._dialect.column_type(column) for name, column in physical.items()}
         return {name: None if kind in _AMBIGUOUS else kind for name, kind in types.items()}
 
-    async def _physical(self, collection: str) -> Mapping[str, Physical]:
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self._writer is None:
+            raise SourceUnavailable(self._name, "is not open")
+        async with self._writer.transaction(self._reading, self._mapped) as transaction:
+            yield transaction
+        self.changes.nudge()
+
+    def _reading(self, run: Run) -> Reader:
+        return self.reader.within(partial(self._physical, run=run), partial(self._fetch, run=run))
+
+    async def _physical(self, collection: str, run: Run | None = None) -> Mapping[str, Physical]:
         def job(connection: sqlite3.Connection) -> Mapping[str, Physical]:
             columns = connection.execute(_COLUMNS, {"table": collection}).fetchall()
             samples = _sample(connection, collection, [column[0] for column in columns])
@@ -98,14 +122,16 @@ class SqliteSource:
                 for (name, declared, not_null, is_primary, is_indexed), sample in zip(columns, samples, strict=True)
             }
 
-        return await self._run(collection, job)
+        return await (run or self._run)(collection, job)
 
-    async def _fetch(self, collection: str, statement: Statement, arguments: list[Any]) -> Sequence[Row]:
+    async def _fetch(
+        self, collection: str, statement: Statement, arguments: list[Any], run: Run | None = None
+    ) -> Sequence[Row]:
         def job(connection: sqlite3.Connection) -> Sequence[Row]:
             rows = connection.execute(statement.text, arguments).fetchall()
             return rows if statement.decode is None else statement.decode(rows)
 
-        return await self._run(collection, job)
+        return await (run or self._run)(collection, job)
 
     async def _run(self, collection: str, job: Job[T]) -> T:
         if self._pool is None:
@@ -136,13 +162,9 @@ def _sample(connection: sqlite3.Connection, table: str, columns: Sequence[str]) 
     """Values of each column, from both ends of the table."""
     if not columns:
         return ()
-    names = ", ".join(map(_quoted, columns))
-    rows = connection.execute(f"SELECT {names} FROM {_quoted(table)} LIMIT {SAMPLE}").fetchall()  # noqa: S608
+    names = ", ".join(map(quoted, columns))
+    rows = connection.execute(f"SELECT {names} FROM {quoted(table)} LIMIT {SAMPLE}").fetchall()  # noqa: S608
     with suppress(sqlite3.OperationalError):  # of a view, or a table without row ids
-        last = f"SELECT {names} FROM {_quoted(table)} ORDER BY rowid DESC LIMIT {SAMPLE}"  # noqa: S608
+        last = f"SELECT {names} FROM {quoted(table)} ORDER BY rowid DESC LIMIT {SAMPLE}"  # noqa: S608
         rows += connection.execute(last).fetchall()
     return list(zip(*rows, strict=True)) or [()] * len(columns)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from datasources.base import EVERYTHING_CAPABLE, Capabilities, Datasource
-from datasources.errors import DatasourceError
+from datasources.errors import DatasourceError, SourceRefused
 from datasources.filters import Compare, Operator, Order
 from datasources.lookup import Aggregate, AggregateLookup, Collection, Column, ColumnType, Function, Lookup
 from datasources.memory import MemorySource
+from datasources.write import writable
 from tests.datasources.asking import BY_ID, ask, by_key, expect
 from tests.datasources.contract_aggregates import AggregatesContract
 from tests.datasources.contract_filters import FiltersContract
@@ -82,6 +83,14 @@ def answers_like_the_reference(capabilities: Capabilities) -> Callable[..., None
 class DatasourceContract(KeysContract, FiltersContract, AggregatesContract, WireContract):
     async def test_is_healthy(self, source: Datasource) -> None:
         await source.check()
+
+    async def test_has_transactions_if_it_can_be_written(self, source: Datasource) -> None:
+        if not source.capabilities.write:
+            with pytest.raises(SourceRefused, match=f"^datasource '{source.name}' cannot be written$"):
+                writable(source)
+            return
+        async with writable(source).transaction() as transaction:
+            assert (await transaction.lookup(Lookup(PEOPLE, ("id",), limit=0))).rows == []
 
     @pytest.mark.parametrize("collection", COLLECTIONS.values(), ids=COLLECTIONS)
     async def test_describes_its_collections(self, source: Datasource, collection: Collection) -> None:

@@ -10,7 +10,9 @@ from datasources.errors import SourceRefused, SourceUnavailable
 from datasources.filters import Compare, Not, Operator
 from datasources.lookup import Collection, Column, ColumnType, Lookup
 from datasources.memory import MemorySource
+from tests.datasources import written
 from tests.datasources.contract import DatasourceContract
+from tests.datasources.contract_writes import WritesContract
 from tests.datasources.dataset import ROWS, TAGS, TYPES
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +22,15 @@ class TestContract(DatasourceContract):
     @pytest.fixture(scope="class")
     async def source(self) -> AsyncIterator[Datasource]:
         source = MemorySource("memory", ROWS, columns=TYPES)
+        await source.open()
+        yield source
+        await source.close()
+
+
+class TestWrites(WritesContract):
+    @pytest.fixture
+    async def source(self) -> AsyncIterator[Datasource]:
+        source = MemorySource("memory", {}, columns=written.TYPES, constraints=written.CONSTRAINTS)
         await source.open()
         yield source
         await source.close()

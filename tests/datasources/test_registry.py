@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from datasources.errors import SourceMisbehaved, SourceTimeout, SourceUnavailable
+from datasources.lookup import Aggregate, AggregateLookup, Collection, Column, ColumnType, Function, Lookup
 from datasources.memory import MemorySource
 from datasources.registry import Registry
+from datasources.write import Insert
 from tests.support.sources import Failing
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +110,20 @@ async def test_names_those_that_it_knows(names: list[str], known: str) -> None:
     with pytest.raises(SourceUnavailable) as error:
         sources["scm"]
     assert str(error.value) == f"datasource 'scm' is not among the sources of the settings: {known}"
+
+
+async def test_reads_inside_of_transactions() -> None:
+    crm, erp = MemorySource("crm", {"people": [{"id": 1}]}), MemorySource("erp", {})
+    sources = Registry({"crm": crm, "erp": erp})
+    await sources.open()
+    people = Collection("people", "id", (Column("id", ColumnType.INTEGER, nullable=False),))
+    count = AggregateLookup(people, (Aggregate(Function.COUNT),))
+    async with crm.transaction() as transaction:
+        await transaction.write(Insert(people, ("id",), ((2,),)))
+        inside = sources.within({"crm": transaction})
+        assert inside["erp"] is erp
+        assert (inside["crm"].name, inside["crm"].capabilities) == ("crm", crm.capabilities)
+        assert await inside["crm"].describe("people") == await crm.describe("people")
+        assert (await inside["crm"].lookup(Lookup(people, ("id",)))).rows == [(1,), (2,)]
+        assert (await inside["crm"].aggregate(count)).rows == [(2,)]
+        assert (await sources["crm"].lookup(Lookup(people, ("id",)))).rows == [(1,)]

@@ -1,11 +1,13 @@
 """Deadlines, concurrency, retries and circuit breakers, around any source."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from datasources.base import Datasource
+from datasources.base import EVERYTHING_CAPABLE, Datasource
 from datasources.errors import (
     DatasourceError,
     SourceMisbehaved,
@@ -16,7 +18,10 @@ from datasources.errors import (
 from datasources.lookup import Aggregate, AggregateLookup, Function, Lookup, Rows
 from datasources.memory import MemorySource
 from datasources.resilience import Resilience, resilient
+from datasources.write import Transaction, writable
+from tests.datasources import written
 from tests.datasources.contract import DatasourceContract
+from tests.datasources.contract_writes import WritesContract, papers
 from tests.datasources.dataset import PEOPLE, ROWS, TYPES
 from tests.support.sources import Counted, Failing, Gated
 
@@ -64,6 +69,14 @@ class TestContract(DatasourceContract):
     @pytest.fixture
     async def source(self) -> Datasource:
         return resilient(await memory())
+
+
+class TestWrites(WritesContract):
+    @pytest.fixture
+    async def source(self) -> Datasource:
+        source = MemorySource("erp", {}, columns=written.TYPES, constraints=written.CONSTRAINTS)
+        await source.open()
+        return resilient(source)
 
 
 async def test_passes_everything_on() -> None:
@@ -274,3 +287,101 @@ async def test_its_health_is_asked_for_also_while_it_is_open() -> None:
     await source.check()
     assert await failures(source, 1) == [LEFT_ALONE]
     assert await source.describe("people") is not None
+
+
+async def writing(source: Datasource, error: BaseException | None = None) -> None:
+    """A transaction that ends as it should, or with an error."""
+    async with writable(source).transaction():
+        if error is not None:
+            raise error
+
+
+async def hold(source: Datasource) -> None:
+    async with writable(source).transaction():
+        await asyncio.Event().wait()
+
+
+async def test_a_transaction_takes_the_place_of_a_lookup() -> None:
+    source = resilient(await memory(), Resilience(concurrency=1, waiting=1))
+    async with writable(source).transaction() as transaction:
+        waiting = asyncio.create_task(source.lookup(LOOKUP))
+        await asyncio.sleep(0)
+        with pytest.raises(SourceUnavailable, match="is overloaded"):
+            await writing(source)
+        assert await transaction.lookup(LOOKUP) == ANSWER
+        assert not waiting.done()
+    assert await waiting == ANSWER
+
+
+async def test_a_transaction_has_a_deadline_and_is_rolled_back_then() -> None:
+    inner = MemorySource("erp", {}, columns=written.TYPES)
+    source = resilient(inner, Resilience(deadline=0.01))
+    await source.open()
+
+    async def stall() -> None:
+        async with writable(source).transaction() as transaction:
+            await transaction.write(papers("a"))
+            await asyncio.Event().wait()
+
+    with pytest.raises(SourceTimeout, match=r"^datasource 'erp' did not answer within 0\.01 s$"):
+        await stall()
+    assert (await source.lookup(Lookup(written.PAPERS, ("id",)))).rows == []
+    await writing(source)
+
+
+async def test_a_transaction_that_waits_in_vain_is_refused() -> None:
+    source = resilient(await memory(), Resilience(concurrency=1, deadline=0.01))
+    holding = asyncio.create_task(hold(source))
+    await asyncio.sleep(0)
+    with pytest.raises(SourceUnavailable, match="is overloaded"):
+        await writing(source)
+    with pytest.raises(SourceTimeout):
+        await holding
+
+
+async def test_a_transaction_is_not_made_twice() -> None:
+    begun = 0
+
+    class Away(MemorySource):
+        @asynccontextmanager
+        async def transaction(self) -> AsyncIterator[Transaction]:
+            nonlocal begun
+            begun += 1
+            async with super().transaction() as transaction:
+                yield transaction
+            raise DOWN
+
+    source = resilient(Away("erp", {}), Resilience(attempts=3))
+    await source.open()
+    with pytest.raises(SourceUnavailable, match="cannot be reached"):
+        await writing(source)
+    assert begun == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "opens"),
+    [
+        pytest.param(DOWN, True, id="unavailable"),
+        pytest.param(SLOW, True, id="timeout"),
+        pytest.param(REFUSED, False, id="refused"),
+        pytest.param(SourceUnavailable("crm", "cannot be reached"), False, id="another-sources"),
+        pytest.param(KeyError(), False, id="the-blocks-own"),
+    ],
+)
+async def test_a_transaction_teaches_the_breaker(error: Exception, opens: bool) -> None:
+    source = resilient(await memory(), ONCE)
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            await writing(source, error)
+    if opens:
+        with pytest.raises(SourceUnavailable, match=LEFT_ALONE):
+            await writing(source)
+    else:
+        await writing(source)
+
+
+async def test_what_cannot_be_written_has_no_transactions() -> None:
+    source = resilient(MemorySource("erp", ROWS, capabilities=replace(EVERYTHING_CAPABLE, write=False)))
+    await source.open()
+    with pytest.raises(SourceRefused, match=r"^datasource 'erp' cannot be written$"):
+        await writing(source)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from datasources.demo.fields import fields_of
 from datasources.demo.records import COUNTS
 from datasources.demo.tables import CRM, ERP
 from datasources.lookup import Column
+from datasources.sql import SqliteSource
 from datasources.sql.sqlite_values import from_storage
 from tests.datasources.demo.conftest import Demo
 
@@ -61,6 +63,15 @@ def test_is_sound_analyzed_and_ready_for_concurrent_readers(demo_folder: Path, f
         assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
         analyzed = {table for (table,) in connection.execute("SELECT DISTINCT tbl FROM sqlite_stat1")}
     assert analyzed == DATABASES[file].tables.keys()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("file", DATABASES)
+async def test_changes_are_kept_from_the_start(demo_folder: Path, file: str, tmp_path: Path) -> None:
+    path = Path(shutil.copy(demo_folder / file, tmp_path))
+    status = await SqliteSource("demo", f"sqlite:///{path}").outbox.status([])
+    assert status.changes == 0
+    assert {table.table for table in status.tables if table.problem is None} == set(DATABASES[file].tables)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from datasources.demo import DemoNotLoaded, load_postgres
 from datasources.demo.fields import fields_of
 from datasources.demo.records import COUNTS
 from datasources.demo.tables import CRM, ERP
+from datasources.errors import CursorExpired
+from datasources.lookup import Collection, Column, ColumnType
+from datasources.sql import PostgresSource
 from tests.datasources.demo.conftest import Demo
 from tests.support.postgres import Postgres, connected, running_postgres
 from tests.support.server import free_port
@@ -131,6 +134,27 @@ async def test_loading_again_replaces_the_tables_or_leaves_them_whole(server: Po
             await load_postgres(url)
         assert await connection.fetchval("SELECT count(*) FROM countries") == 16
         assert await connection.fetchval("SELECT count(*) FROM customers") == COUNTS["customers"]
+
+
+async def test_changes_are_kept_and_loading_again_begins_another_feed(server: Postgres) -> None:
+    columns = Column("id", ColumnType.BIGINT), Column("version", ColumnType.INTEGER)
+    orders = {"orders": Collection("orders", "id", columns)}
+    async with server.database() as url, connected(url) as connection:
+        source = PostgresSource("erp", url)
+        await source.open()
+        await load_postgres(url)
+        head = await source.changes.head()
+        await connection.execute("UPDATE orders SET version = 77 WHERE id = 1")
+        changes, after = await source.changes.read(head, 10, orders)
+        assert [(change.key, change.after) for change in changes] == [(1, {"id": 1, "version": 77})]
+        status = await source.outbox.status([])
+        assert {table.table for table in status.tables if table.problem is None} == set(TABLES)
+
+        await load_postgres(url)
+        with pytest.raises(CursorExpired):
+            await source.changes.read(after, 10, orders)
+        assert (await source.changes.read(await source.changes.head(), 10, orders))[0] == []
+        await source.close()
 
 
 async def test_leaves_tables_of_others_alone(server: Postgres) -> None:

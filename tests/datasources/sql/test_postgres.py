@@ -23,8 +23,9 @@ from datasources.sql import PostgresSource, postgres_pool
 from datasources.sql.postgres_errors import VENDOR, mapped
 from datasources.wire import TO_WIRE
 from tests.datasources.contract import DatasourceContract
+from tests.datasources.contract_writes import WritesContract
 from tests.datasources.dataset import COLLECTIONS, NUMBERS, PEOPLE, ROWS
-from tests.datasources.sql.loading import load_postgres
+from tests.datasources.sql.loading import create_written_postgres, load_postgres
 from tests.support.postgres import Postgres, connected, running_postgres
 from tests.support.server import free_port
 
@@ -106,6 +107,22 @@ class TestContractWithoutIndexes(DatasourceContract):
     async def source(self, postgres: Postgres) -> AsyncIterator[Datasource]:
         async with postgres.database() as url, opened(url) as source:
             await load_postgres(url, COLLECTIONS.values(), ROWS, indexed=False)
+            yield source
+
+
+class TestWrites(WritesContract):
+    @pytest.fixture(scope="class")
+    async def written_url(self, postgres: Postgres) -> AsyncIterator[str]:
+        async with postgres.database() as url:
+            await create_written_postgres(url)
+            yield url
+
+    @pytest.fixture
+    async def source(self, written_url: str) -> AsyncIterator[Datasource]:
+        async with connected(written_url) as connection:
+            await connection.execute("TRUNCATE teams, papers, keys RESTART IDENTITY")
+            await connection.execute("DROP TABLE IF EXISTS gateway_idempotency")
+        async with opened(written_url) as source:
             yield source
 
 

@@ -2,14 +2,15 @@
 
 import sqlite3
 from contextlib import closing
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import pytest
 
 from datasources.errors import SourceRefused
-from datasources.filters import Compare, Filter, Not, Operator
+from datasources.filters import And, Compare, Filter, Not, Operator
 from datasources.lookup import Collection, Column, ColumnType, Lookup
-from datasources.sql import SqliteSource
+from datasources.sql import SqliteSource, reader
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +58,39 @@ async def test_a_filter_nested_too_deeply_is_refused(path: Path) -> None:
     with pytest.raises(SourceRefused):
         await source.lookup(Lookup(THINGS, ("id",), filter=deep))
     assert (await source.lookup(Lookup(THINGS, ("id",)))).rows == [(1,)]
+    await source.close()
+
+
+SHAPES = list(combinations_with_replacement([Operator.GT, Operator.LT, Operator.EQ, Operator.NE], 12))
+
+
+async def test_a_flood_of_shapes_neither_grows_memory_nor_drives_out_the_used(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "CACHED_STATEMENTS", 50)
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    hot = Lookup(THINGS, ("id",), filter=Compare("id", Operator.GT, 0))
+    for number, operators in enumerate(SHAPES):
+        conditions = And(tuple(Compare("id", operator, 1) for operator in operators))
+        await source.lookup(Lookup(THINGS, ("id",), filter=conditions))
+        if number % 10 == 0:
+            await source.lookup(hot)
+    figures = source.reader.cache.figures
+    assert (figures.misses, figures.entries) == (len(SHAPES) + 1, 50)
+    await source.close()
+
+
+async def test_large_statements_are_bounded_by_size(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "STATEMENTS_BYTES", 1_000_000)
+    source = SqliteSource("things", f"sqlite:///{path}")
+    await source.open()
+    for size in (*range(100, 200), 900):
+        conditions = And(tuple(Compare("id", Operator.GT, number) for number in range(size)))
+        await source.lookup(Lookup(THINGS, ("id",), filter=conditions))
+    figures = source.reader.cache.figures
+    assert 0 < figures.bytes <= 1_000_000
+    assert figures.entries < 50
     await source.close()
 
 

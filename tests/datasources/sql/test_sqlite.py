@@ -22,8 +22,9 @@ from datasources.sql import SqliteSource, sqlite_pool
 from datasources.sql.sqlite_pool import SqlitePool
 from datasources.wire import TO_WIRE
 from tests.datasources.contract import DatasourceContract
+from tests.datasources.contract_writes import WritesContract
 from tests.datasources.dataset import COLLECTIONS, NUMBERS, PEOPLE, ROWS
-from tests.datasources.sql.loading import load_sqlite
+from tests.datasources.sql.loading import create_written, load_sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -56,6 +57,13 @@ class TestContractWithoutIndexes(TestContract):
     """Windows per key take another way."""
 
     indexed = False
+
+
+class TestWrites(WritesContract):
+    @pytest.fixture
+    async def source(self, tmp_path: Path) -> AsyncIterator[Datasource]:
+        async with opened(create_written(tmp_path / "written.db")) as source:
+            yield source
 
 
 @asynccontextmanager
