@@ -1,8 +1,11 @@
 """What a subscription delivers to the transport that carries it."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from gateway.errors import SubscriberTooSlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,67 @@ class Stream(Protocol):
     async def take(self) -> Sequence[Event]:
         """What came since the last time: waits for at least one event. Nothing at the end.
 
-        Raises SubscriberTooSlow when more came than are kept, and other RequestErrors.
+        Raises SubscriberTooSlow when more came than are kept, other RequestErrors, and, for what breaks in a field's
+        own code, a GraphQLError that knows its cause and its place.
         """
 
     async def close(self) -> None:
-        """Nothing more is wanted."""
+        """Nothing more is wanted; whoever waits in `take` has been cancelled."""
+
+
+class Mailbox:
+    """A stream that is filled by others, without waiting, and keeps `limit` events that were not yet taken."""
+
+    def __init__(self, limit: int, on_close: Callable[[], None] = lambda: None) -> None:
+        """`on_close` is called once, when nothing more is wanted or can be kept."""
+        self._limit = limit
+        self._on_close: Callable[[], None] | None = on_close
+        self._events: list[Event] = []
+        self._ended = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, event: Event) -> None:
+        """Deliver. One event too many ends the stream, behind those that are kept."""
+        if self._ended:
+            return
+        if len(self._events) >= self._limit:
+            self.end(SubscriberTooSlow(f"More than {self._limit} events waited to be taken."))
+            return
+        self._events.append(event)
+        if self._waiter is not None:
+            self._wake()
+
+    def end(self, error: Exception | None = None) -> None:
+        """No more events: `error`, if there is one, is raised once those that are kept are taken."""
+        self._ended, self._error = True, error
+        self._release()
+        if self._waiter is not None:
+            self._wake()
+
+    async def take(self) -> Sequence[Event]:
+        """See Stream."""
+        while not self._events:
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return ()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        taken, self._events = self._events, []
+        return taken
+
+    async def close(self) -> None:
+        """See Stream."""
+        self._ended = True
+        self._release()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _release(self) -> None:
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()

@@ -1,15 +1,16 @@
 """GraphQL over HTTP with JSON: https://graphql.github.io/graphql-over-http/draft/"""
 
 import asyncio
-import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.answers import Answer, failed, refused
+from gateway.answers import Answer, encode, failed, refused
 from gateway.errors import (
     BadRequest,
     MethodNotAllowed,
@@ -17,64 +18,100 @@ from gateway.errors import (
     RequestError,
     UnsupportedMediaType,
 )
-from gateway.execution.schema import Written
+from gateway.operations.idempotency import with_key
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import HttpSettings
 from gateway.transport.csrf import prevent_csrf
+from gateway.transport.event_streams import EventStreams, token_of
 from gateway.transport.exchange import (
     CORRELATION_ID,
     ClientDisconnected,
+    Exchange,
     correlation_id_of,
     headers_of,
     read_body,
     respond,
     unless_disconnected,
 )
-from gateway.transport.negotiation import HTML, JSON, negotiate
+from gateway.transport.negotiation import EVENT_STREAM, GRAPHQL_JSON, HTML, JSON, Accepted, negotiate
+from gateway.transport.streaming import Streaming
 from gateway.transport.uploads import is_upload, read_upload
 
 Headers = Mapping[bytes, bytes]
 
 URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
 JSON_PARAMETERS = ("variables", "extensions")
+CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in (JSON, GRAPHQL_JSON)}
+MAXIMUM_ACCEPT = 4096
+"""Bytes that are read of Accept: what it leads to is kept."""
 
 
 class JsonHttp:
-    """The endpoint: queries by GET and POST, mutations by POST."""
+    """The endpoint: queries by GET and POST, mutations by POST, subscriptions where they are accepted as a stream."""
 
-    def __init__(self, pipeline: Pipeline, settings: HttpSettings, page: ASGIApp | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        settings: HttpSettings,
+        streaming: Streaming,
+        event_streams: EventStreams,
+        page: ASGIApp | None = None,
+    ) -> None:
         """`page` is what a browser sees that opens the endpoint."""
         self._pipeline = pipeline
         self._settings = settings
+        self._streaming = streaming
+        self._event_streams = event_streams
         self._page = page
+        self.answered: Counter[int] = Counter()
+        """Answers by the first digit of their status."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
         correlation_id = correlation_id_of(headers)
         media_type = JSON
         try:
-            media_type = self._media_type(scope, headers)
-            if media_type == HTML and self._page is not None:
+            accepted = self._accepted(scope, headers)
+            if accepted.answer == HTML and self._page is not None:
                 await self._page(scope, receive, send)
                 return
+            media_type = GRAPHQL_JSON if accepted.answer == GRAPHQL_JSON else JSON
+            token = token_of(scope, headers)
+            if token or scope["method"] in ("PUT", "DELETE"):
+                exchange = Exchange(scope, receive, send, correlation_id)
+                read = partial(self._parameters, scope, headers, receive)
+                await self._event_streams.respond(exchange, token, accepted.answer == EVENT_STREAM, read)
+                return
             if is_upload(headers):
-                async with self._upload(scope, headers, receive) as parameters:
+                async with self._upload(scope, headers, receive) as uploaded:
+                    parameters = with_key(uploaded, headers)
                     answer = await unless_disconnected(receive, self._answer(parameters, correlation_id))
             else:
                 parameters = await self._parameters(scope, headers, receive)
                 read_only = scope["method"] == "GET"
-                answer = await unless_disconnected(receive, self._answer(parameters, correlation_id, read_only))
+                if accepted.stream and isinstance(parameters, dict):
+                    request = read_parameters(parameters, read_only=read_only)
+                    streamed = await self._streaming.respond(
+                        Exchange(scope, receive, send, correlation_id), request, accepted
+                    )
+                    if streamed is None:
+                        return
+                    answer = streamed
+                else:
+                    answer = await unless_disconnected(receive, self._answer(parameters, correlation_id, read_only))
         except ClientDisconnected:
             return
         except RequestError as error:
             answer = refused(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the operator a log
             answer = failed(error, correlation_id)
-        await _send(send, correlation_id, media_type, answer)
+        status = _status(answer, media_type)
+        self.answered[status // 100] += 1
+        await _send(send, correlation_id, media_type, status, answer)
 
-    def _media_type(self, scope: Scope, headers: Headers) -> str:
-        accept = headers.get(b"accept", b"").decode("latin-1")
+    def _accepted(self, scope: Scope, headers: Headers) -> Accepted:
+        accept = headers.get(b"accept", b"")[:MAXIMUM_ACCEPT].decode("latin-1")
         return negotiate(accept, html=self._page is not None and scope["method"] == "GET")
 
     async def _parameters(self, scope: Scope, headers: Headers, receive: Receive) -> object:
@@ -83,10 +120,10 @@ class JsonHttp:
             prevent_csrf(headers)
         if scope["method"] == "POST":
             _check_content(headers)
-            return _decode(await read_body(receive, headers, self._settings.max_body), "The body")
+            return with_key(_decode(await read_body(receive, headers, self._settings.max_body), "The body"), headers)
         if scope["method"] == "GET":
             return _from_url(scope["query_string"])
-        raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST")
+        raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST, PUT, DELETE")
 
     def _upload(self, scope: Scope, headers: Headers, receive: Receive) -> AbstractAsyncContextManager[object]:
         """The same from a multipart request; what it holds of files is there as long as the context."""
@@ -155,43 +192,25 @@ def _decode(text: bytes, what: str) -> object:
         raise BadRequest(f"{what} is not JSON.") from None
 
 
-async def _send(send: Send, correlation_id: str, media_type: str, answer: Answer | list[Answer]) -> None:
+async def _send(send: Send, correlation_id: str, media_type: str, status: int, answer: Answer | list[Answer]) -> None:
     headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),
         (b"vary", b"Accept, Origin"),
         (b"x-content-type-options", b"nosniff"),
     ]
     if isinstance(answer, list):
-        await respond(send, 200, headers, encode([each.content for each in answer]))
+        await respond(send, status, headers, encode([each.content for each in answer]))
         return
+    if answer.refused is not None and answer.refused.retry_after is not None:
+        headers.append((b"retry-after", str(answer.refused.retry_after).encode()))
     if isinstance(answer.refused, MethodNotAllowed):
         headers.append((b"allow", answer.refused.allow.encode()))
-    await respond(send, _status(answer, media_type), headers, encode(answer.content))
+    await respond(send, status, headers, encode(answer.content))
 
 
-def _status(answer: Answer, media_type: str) -> int:
+def _status(answer: Answer | list[Answer], media_type: str) -> int:
     """Legacy clients, who accept application/json alone, see well-formed requests answered with 200."""
-    if answer.refused is None or (answer.refused.well_formed and media_type == JSON):
+    if isinstance(answer, list) or answer.refused is None or (answer.refused.well_formed and media_type == JSON):
         return 200
     return answer.refused.status
-
-
-def encode(content: object) -> bytes:
-    """JSON. What orjson refuses is JSON all the same: integers beyond 64 bits and lone surrogates in JSON scalars."""
-    try:
-        return orjson.dumps(content, default=_written)
-    except TypeError:
-        return json.dumps(content, default=_read).encode()
-
-
-def _written(value: object) -> orjson.Fragment:
-    if isinstance(value, Written):
-        return orjson.Fragment(value.json)
-    raise TypeError(value)
-
-
-def _read(value: object) -> object:
-    if isinstance(value, Written):
-        return orjson.loads(value.json)
-    raise TypeError(value)

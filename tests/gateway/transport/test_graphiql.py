@@ -22,8 +22,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 import gateway.transport.graphiql as graphiql
+from gateway.settings import HttpSettings
 from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
+from tests.gateway.live import Bell, bell, live_app, live_settings
 from tests.support.chromium import artifact, chromium_tab, unavailable, until_saved
+from tests.support.server import serve
+
+__all__ = ["bell"]
 
 PACKAGE = Path(graphiql.__file__).parent
 STATIC = PACKAGE / "static"
@@ -261,6 +266,24 @@ async def test_reload_keeps_the_tabs_and_follows_the_system_into_the_dark() -> N
         await page.get_by_role("button", name="Execute query").click()
         await expect(page.locator(".graphiql-response .view-lines")).to_contain_text("990.90")
         await page.screenshot(path=artifact("graphiql-dark.png"))
+    assert tab.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.anyio
+async def test_subscriptions_come_in_over_a_socket(bell: Bell) -> None:
+    settings = live_settings(HttpSettings(graphiql=True, csrf_prevention=False))
+    app = live_app(settings, [("Rings", "subscription Rings { ring { number } }")])
+    async with serve(app, settings) as origin, chromium_tab() as tab:
+        result = tab.page.locator(".graphiql-response .view-lines")
+        await tab.page.goto(f"{origin}/graphql")
+        await tab.page.get_by_role("button", name="Execute query").click()
+        await asyncio.wait_for(bell.listening.wait(), 10)
+        for number in (1, 2):
+            bell.rings.put_nowait(number)
+            await expect(result).to_contain_text(f'"number": {number}')
+        await tab.page.get_by_role("button", name="Stop query").click()
+        await asyncio.wait_for(bell.gone.wait(), 10)
     assert tab.complaints == []
 
 

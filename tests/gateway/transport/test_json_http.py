@@ -42,7 +42,13 @@ def refusal(code: str, message: str) -> dict[str, Any]:
         pytest.param(f"application/json, {GRAPHQL_JSON}", "application/json", id="the-first-of-equals"),
         pytest.param(f"application/json;q=0.5, {GRAPHQL_JSON};q=0.8", GRAPHQL_JSON, id="by-quality"),
         pytest.param("text/html, application/json;q=0.1", "application/json", id="no-html-by-post"),
-        pytest.param(f"text/event-stream, {GRAPHQL_JSON};q=0, application/json", "application/json", id="excluded"),
+        pytest.param(f"text/csv, {GRAPHQL_JSON};q=0, application/json", "application/json", id="excluded"),
+        pytest.param(f"{GRAPHQL_JSON}, application/json, text/event-stream, multipart/mixed", GRAPHQL_JSON, id="urql"),
+        pytest.param("text/event-stream;q=0.5, application/json", "application/json", id="rather-no-stream"),
+        pytest.param("multipart/mixed;deferSpec=20220824, application/json", "application/json", id="defer"),
+        pytest.param(
+            'multipart/mixed;subscriptionSpec="1.0", application/json', "application/json", id="only-subscriptions"
+        ),
     ],
 )
 async def test_answers_in_the_media_type_that_the_client_likes_best(
@@ -57,7 +63,7 @@ async def test_refuses_when_the_client_accepts_nothing_it_has(client: httpx.Asyn
     response = await client.post("/graphql", json={"query": QUERY}, headers={"accept": "text/csv"})
     message = (
         "Accept leaves nothing to answer with; this endpoint answers application/graphql-response+json or "
-        "application/json."
+        "application/json or text/event-stream."
     )
     assert (response.status_code, response.json()) == (406, refusal("NOT_ACCEPTABLE", message))
     assert response.headers["content-type"] == "application/json; charset=utf-8"
@@ -196,10 +202,10 @@ async def test_refuses_large_bodies(client: httpx.AsyncClient) -> None:
     assert (chunked.status_code, chunked.json()) == (413, refusal("PAYLOAD_TOO_LARGE", message))
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "HEAD"])
 async def test_other_methods_are_not_allowed(client: httpx.AsyncClient, method: str) -> None:
     response = await client.request(method, "/graphql", headers={"graphql-require-preflight": "1"})
-    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST, PUT, DELETE")
     if method != "HEAD":
         message = "Send operations by POST, or queries by GET."
         assert response.json() == refusal("METHOD_NOT_ALLOWED", message)

@@ -17,8 +17,11 @@ from strawberry.schema.config import StrawberryConfig
 
 from datasources.registry import Registry
 from gateway.pipeline import Pipeline
-from gateway.settings import HttpSettings, LimitSettings
+from gateway.settings import HttpSettings, LimitSettings, SubscriptionSettings
+from gateway.transport.connections import Connections
+from gateway.transport.event_streams import EventStreams
 from gateway.transport.json_http import JsonHttp
+from gateway.transport.streaming import Streaming
 from resolvers.context import Context
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +54,9 @@ class Mutation:
 async def uploads(maximum: int = 100_000) -> AsyncIterator[httpx.AsyncClient]:
     schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map={Upload: UploadDefinition}))
     pipeline = Pipeline(schema, lambda: Context(Registry({})), LimitSettings())
-    endpoint = JsonHttp(pipeline, HttpSettings(max_upload=maximum, max_batch=2, csrf_prevention=False))
+    streams = pipeline, SubscriptionSettings(), Connections(1)
+    http = HttpSettings(max_upload=maximum, max_batch=2, csrf_prevention=False)
+    endpoint = JsonHttp(pipeline, http, Streaming(*streams), EventStreams(*streams))
     transport = httpx.ASGITransport(Starlette(routes=[Route("/graphql", endpoint)]))
     async with httpx.AsyncClient(transport=transport, base_url="http://uploads") as client:
         yield client

@@ -2,6 +2,7 @@ import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
+import { createClient } from "graphql-ws";
 import { createRoot } from "react-dom/client";
 
 import "@graphiql/react/font/roboto.css";
@@ -22,10 +23,8 @@ globalThis.MonacoEnvironment = {
 
 const config = JSON.parse(document.getElementById("config").textContent);
 
-// Subscriptions: `subscriptionUrl` or `wsClient` go here.
-const fetcher = createGraphiQLFetcher({
-  url: new URL(config.endpoint, document.baseURI).href,
-});
+const url = new URL(config.endpoint, document.baseURI).href;
+const fetcher = createGraphiQLFetcher({ url, wsClient: createClient({ url: url.replace(/^http/, "ws") }) });
 
 const explorer = explorerPlugin({ showAttribution: false });
 
