@@ -1,15 +1,18 @@
 """What a client sees: the answer to an operation, and errors with their codes, masked where they must be."""
 
+import json
 import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from graphql import GraphQLError
 
 from datasources.errors import DatasourceError, GatewayError, SourceRefused
 from gateway.errors import MASKED, InternalError, RequestError
+from gateway.execution.written import Written
 from resolvers.errors import BadUserInput
 
 NULLED = re.compile(r"Cannot return null for non-nullable field [\w.]+\.\Z")
@@ -52,6 +55,38 @@ def failed(cause: Exception, correlation_id: str) -> Answer:
     return Answer({"errors": [{"message": MASKED, "extensions": extensions}]}, InternalError(MASKED))
 
 
+def broken(cause: Exception, correlation_id: str) -> Answer:
+    """The answer when something fails that belongs to no field, such as where a subscription's events come from."""
+    if isinstance(cause, RequestError):
+        return refused(cause)
+    if isinstance(cause, GatewayError):
+        cause = GraphQLError(str(cause), original_error=cause)
+    if not isinstance(cause, GraphQLError):
+        return failed(cause, correlation_id)
+    _log([cause], correlation_id)
+    return Answer({"errors": [_field_error(cause, correlation_id)]})
+
+
+def encode(content: object) -> bytes:
+    """JSON. What orjson refuses is JSON all the same: integers beyond 64 bits and lone surrogates in JSON scalars."""
+    try:
+        return orjson.dumps(content, default=_written)
+    except TypeError:
+        return json.dumps(content, default=_read).encode()
+
+
+def _written(value: object) -> orjson.Fragment:
+    if isinstance(value, Written):
+        return orjson.Fragment(value.json)
+    raise TypeError(value)
+
+
+def _read(value: object) -> object:
+    if isinstance(value, Written):
+        return orjson.loads(value.json)
+    raise TypeError(value)
+
+
 def _log(errors: Sequence[GraphQLError], correlation_id: str) -> None:
     """What an operator has to know of, once, however many fields it failed."""
     failed: dict[int, list[GraphQLError]] = {}
@@ -59,7 +94,7 @@ def _log(errors: Sequence[GraphQLError], correlation_id: str) -> None:
         if _is_ours(error):
             failed.setdefault(id(error.original_error), []).append(error)
     for same in failed.values():
-        cause, path = same[0].original_error, ".".join(map(str, same[0].path or ()))
+        cause, path = same[0].original_error, ".".join(map(str, same[0].path or ("subscription",)))
         others = f" and {len(same) - 1} more" if len(same) > 1 else ""
         # a refusal may be any client's doing: it must not flood the log with tracebacks
         level, traceback = (logging.WARNING, None) if isinstance(cause, SourceRefused) else (logging.ERROR, cause)
@@ -82,6 +117,13 @@ def _field_error(error: GraphQLError, correlation_id: str) -> dict[str, Any]:
         return _located(error, {"code": code, **(error.extensions or {})})
     message = None if isinstance(cause, GatewayError) or NULLED.match(error.message) else MASKED
     return _located(error, {"code": code, "correlationId": correlation_id}, message)
+
+
+def told(error: GraphQLError) -> dict[str, Any]:
+    """The error as clients see it, with nothing in it that is of this one time."""
+    formatted = _field_error(error, "")
+    formatted["extensions"].pop("correlationId", None)
+    return {"locations": [], "path": None, **formatted}
 
 
 def _located(error: GraphQLError, extensions: dict[str, Any], message: str | None = None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The composition root: settings and a graph become datasources, a pipeline, and the app that serves them."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,13 +10,22 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from datasources.registry import Registry
+from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
 from gateway.pipeline import Pipeline
-from gateway.settings import HttpSettings, Settings
+from gateway.retention import pruning
+from gateway.settings import Settings
 from gateway.sources import make_registry
+from gateway.subscriptions.groups import Subscriptions
+from gateway.telemetry.metrics import Caches, metrics_routes
+from gateway.transport.connections import Connections
+from gateway.transport.event_streams import EventStreams
 from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
 from gateway.transport.health import health_routes
 from gateway.transport.json_http import JsonHttp
+from gateway.transport.origins import Origins
+from gateway.transport.streaming import Streaming
+from gateway.transport.websocket import WebSocket
 from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
 
@@ -26,6 +34,8 @@ class Gateway(Starlette):
     """The app. What comes to the endpoint, and not from a web page of another origin, goes there straight."""
 
     endpoint: JsonHttp
+    sockets: WebSocket
+    connections: Connections
     path: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +43,14 @@ class Gateway(Starlette):
         if scope["type"] == "http" and scope["path"] == self.path and not _has_origin(scope):
             await self.endpoint(scope, receive, send)
             return
+        if scope["type"] == "websocket" and scope["path"] == self.path:
+            await self.sockets(scope, receive, send)
+            return
         await super().__call__(scope, receive, send)
+
+    async def drain(self) -> None:
+        """Ends sockets and event streams, whose clients go on elsewhere, once what they wait for is answered."""
+        await self.connections.drain()
 
 
 def _has_origin(scope: Scope) -> bool:
@@ -47,27 +64,48 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
     """
     registry = make_registry(settings) if sources is None else sources
     check(graph.entities, registry)
-    limits = settings.limits
-    sizes = PageSizes(limits.page_default, limits.page_maximum, limits.groups)
-    pipeline = Pipeline(graph.schema, lambda: Context(registry, sizes), limits)
+    pipeline = make_pipeline(settings, graph, registry)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _started(app, graph, registry):
-            yield
+        async with _started(app, graph, registry), pruning(graph.entities, registry, settings.changes):
+            try:
+                yield
+            finally:
+                await pipeline.close()
 
-    endpoint = _endpoint(pipeline, settings.http, graph)
+    connections = Connections(settings.subscriptions.connections)
+    origins = Origins.of(settings.http.allowed_origins)
+    endpoint = _endpoint(pipeline, settings, graph, connections)
     app = Gateway(
         routes=[
             Route(settings.http.path, endpoint),
             *(graphiql_routes(settings.http.path) if settings.http.graphiql else ()),
             *health_routes(registry),
+            *(metrics_routes(_caches(pipeline, registry), endpoint.answered) if settings.http.metrics else ()),
         ],
-        middleware=[_cors(settings.http)],
+        middleware=[_cors(origins)],
         lifespan=lifespan,
     )
     app.endpoint, app.path = endpoint, settings.http.path
+    app.sockets = WebSocket(pipeline, settings.subscriptions, origins, connections)
+    app.connections = connections
     return app
+
+
+def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeline:
+    """What executes operations, once the sources are open."""
+    limits = settings.limits
+    sizes = PageSizes(limits.page_default, limits.page_maximum, limits.groups)
+    kind = ExplainingPipeline if settings.http.explain else Pipeline
+
+    def make_context() -> Context:
+        return Context(sources, sizes)
+
+    subscriptions = Subscriptions(
+        graph.entities, sources, make_context, queue=settings.subscriptions.queue, seconds=limits.seconds
+    )
+    return kind(graph.schema, make_context, limits, subscriptions)
 
 
 @asynccontextmanager
@@ -86,21 +124,25 @@ async def _started(app: Starlette, graph: Graph, sources: Registry) -> AsyncIter
         await sources.close()
 
 
-def _endpoint(pipeline: Pipeline, settings: HttpSettings, graph: Graph) -> JsonHttp:
-    if not settings.graphiql:
-        return JsonHttp(pipeline, settings)
-    tabs = [Tab(document) for _, document in graph.examples]
-    return JsonHttp(pipeline, settings, graphiql_page(settings.path, tabs))
+def _endpoint(pipeline: Pipeline, settings: Settings, graph: Graph, connections: Connections) -> JsonHttp:
+    http = settings.http
+    page = graphiql_page(http.path, [Tab(document) for _, document in graph.examples]) if http.graphiql else None
+    streaming = Streaming(pipeline, settings.subscriptions, connections)
+    event_streams = EventStreams(pipeline, settings.subscriptions, connections)
+    return JsonHttp(pipeline, http, streaming, event_streams, page)
 
 
-def _cors(settings: HttpSettings) -> Middleware:
-    exact = [origin for origin in settings.allowed_origins if origin == "*" or "*" not in origin]
-    wild = [re.escape(origin).replace(r"\*", r"[\w-]+") for origin in settings.allowed_origins if origin not in exact]
+def _caches(pipeline: Pipeline, sources: Registry) -> Caches:
+    own = {(name, ""): cache for name, cache in pipeline.documents.caches.items()}
+    return own | {("statements", name): cache for name, cache in sources.statements.items()}
+
+
+def _cors(origins: Origins) -> Middleware:
     return Middleware(
         CORSMiddleware,
-        allow_origins=exact,
-        allow_origin_regex="|".join(wild) or None,
-        allow_methods=("GET", "POST"),
+        allow_origins=origins.exact,
+        allow_origin_regex=origins.pattern,
+        allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=("*",),
         expose_headers=("X-Correlation-Id",),
         max_age=7200,

@@ -1,5 +1,7 @@
 """What the gateway answers when it cannot do what was asked: one tree, and one table from codes to statuses.
 
+Errors that end more than their operation say with which code a WebSocket is closed.
+
 GatewayError                    its message is meant for the client, its `code` is stable
 ├── RequestError                answered without data
 │   ├── BadRequest              not a GraphQL request: broken JSON, parameters of the wrong type
@@ -15,7 +17,16 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── ValidationFailed        the document does not fit the schema
 │   ├── OperationNotFound       operationName names none, or none is named and there are several
 │   ├── VariablesInvalid        a variable is missing, or its value is not of its type
+│   ├── IdempotencyKeyReused    the key came with another request before
+│   ├── IdempotencyNotPossible  a field writes what cannot be written once only
+│   ├── TransactionNotPossible  a field of a @transaction writes no datasource
 │   ├── OperationTimeout        took longer than an operation may (this one was executed, and given up)
+│   ├── SubscriberTooSlow       more events wait for a subscriber than are kept
+│   ├── TooManyConnections      as many sockets and event streams are open as may be
+│   ├── TooManyOperations       as many operations are under way on one connection as may be
+│   ├── StreamNotFound          no event stream was reserved under this token, or no longer
+│   ├── AlreadyExists           the connection has an operation of this id, or the event stream is open already
+│   ├── ShuttingDown            the gateway stops, another one goes on
 │   └── InternalError           the gateway itself failed
 ├── BadUserInput …              see resolvers/errors.py
 ├── DatasourceError …           see datasources/errors.py
@@ -44,6 +55,10 @@ class RequestError(GatewayError):
     status: ClassVar[int] = 400
     well_formed: ClassVar[bool] = False
     """Whether it was a GraphQL request all the same, which legacy clients (application/json) see answered with 200."""
+    close_code: ClassVar[int | None] = None
+    """What closes the connection that it happens on; None where only the operation ends."""
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which it may go better."""
 
     def __init__(self, message: str, errors: Sequence[GraphQLError] = ()) -> None:
         """`errors` say where in the document each mistake is; without them the message is all there is to say."""
@@ -144,11 +159,79 @@ class VariablesInvalid(RequestError):
     well_formed = True
 
 
+class IdempotencyKeyReused(RequestError):
+    """The key came with another request before, whose answer is not this one's."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    status = 409
+
+
+class IdempotencyNotPossible(RequestError):
+    """A field of the mutation writes no datasource, so that nobody could tell whether it was done before."""
+
+    code = "IDEMPOTENCY_NOT_POSSIBLE"
+    well_formed = True
+
+
+class TransactionNotPossible(RequestError):
+    """A field of the mutation writes no datasource, so that it cannot be undone."""
+
+    code = "TRANSACTION_NOT_POSSIBLE"
+    well_formed = True
+
+
 class OperationTimeout(RequestError):
     """The operation took longer than it may; what it had found is dropped."""
 
     code = "OPERATION_TIMEOUT"
     status = 504
+
+
+class SubscriberTooSlow(RequestError):
+    """More events wait for the subscriber than are kept; it may resume behind the last that it got."""
+
+    code = "SUBSCRIBER_TOO_SLOW"
+    status = 503
+    close_code = 4410
+
+
+class TooManyConnections(RequestError):
+    """As many sockets and event streams are open as may be."""
+
+    code = "TOO_MANY_CONNECTIONS"
+    status = 503
+    close_code = 1013
+    retry_after = 1
+
+
+class TooManyOperations(RequestError):
+    """As many operations are under way on this connection as may be."""
+
+    code = "TOO_MANY_OPERATIONS"
+    status = 429
+
+
+class StreamNotFound(RequestError):
+    """No event stream is reserved under this token."""
+
+    code = "STREAM_NOT_FOUND"
+    status = 404
+
+
+class AlreadyExists(RequestError):
+    """The connection has an operation of this id, or the event stream is open already."""
+
+    code = "ALREADY_EXISTS"
+    status = 409
+
+
+class ShuttingDown(RequestError):
+    """The gateway stops; the client finds another one, and resumes there."""
+
+    code = "SHUTTING_DOWN"
+    status = 503
+    retry_after = 1
+    close_code = 1001
 
 
 class InternalError(RequestError):

@@ -25,9 +25,18 @@ class Graph:
     """(title, document) of each."""
 
 
-def make_graph(query: type, examples: Sequence[tuple[str, str]] = ()) -> Graph:
-    """The graph of a query type that `resolvers.query_type` made. Raises SchemaError."""
-    schema = Schema(query=query, config=StrawberryConfig(scalar_map=SCALARS))
+def make_graph(
+    query: type,
+    examples: Sequence[tuple[str, str]] = (),
+    subscription: type | None = None,
+    mutation: type | None = None,
+) -> Graph:
+    """The graph of a query type that `resolvers.query_type` made, and Strawberry types of subscriptions and mutations.
+
+    Raises SchemaError.
+    """
+    config = StrawberryConfig(scalar_map=SCALARS)
+    schema = Schema(query=query, mutation=mutation, subscription=subscription, config=config)
     return Graph(schema, entities_of(query), examples)
 
 
@@ -48,7 +57,8 @@ def load_graph(module_name: str) -> Graph:
             f"graph: {module_name!r}, which is {module.__file__}, has no Query made by query_type(…)."
             + _other_distribution(module_name)
         )
-    return make_graph(query, getattr(module, "EXAMPLES", ()))
+    others = (getattr(module, name, None) for name in ("Subscription", "Mutation"))
+    return make_graph(query, getattr(module, "EXAMPLES", ()), *others)
 
 
 def _other_distribution(module_name: str) -> str:

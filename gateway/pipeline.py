@@ -1,60 +1,113 @@
 """One operation through its named stages, from its text to its answer; every wire format calls this."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationType
 from graphql.execution.values import VariableValues
 
-from gateway.answers import Answer, executed, refused
+from datasources.deadlines import Deadlines
+from datasources.errors import GatewayError
+from gateway.answers import Answer, broken, executed, refused
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
 from gateway.operations.documents import DocumentCache
+from gateway.operations.idempotency import identify
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
+from gateway.subscriptions.generator import generate
+from gateway.subscriptions.groups import Subscriptions
+from gateway.subscriptions.stream import Stream
 from resolvers.context import Context
+
+Execute = Callable[[Operation, VariableValues, Context], Awaitable[tuple[Any, Sequence[GraphQLError]]]]
 
 
 class Pipeline:
     """Executes operations over one graph."""
 
-    def __init__(self, graph: strawberry.Schema, make_context: Callable[[], Context], limits: LimitSettings) -> None:
-        """`make_context` is called for each operation."""
+    def __init__(
+        self,
+        graph: strawberry.Schema,
+        make_context: Callable[[], Context],
+        limits: LimitSettings,
+        subscriptions: Subscriptions | None = None,
+    ) -> None:
+        """`make_context` is called for each operation, and for events; `subscriptions` are those to changes."""
         self._graph = graph
         self._make_context = make_context
         self._seconds = limits.seconds
-        self._documents = DocumentCache(graph, limits.documents, limits.tokens)
+        self._deadlines = Deadlines(limits.seconds)
+        self.subscriptions = subscriptions
+        self.documents = DocumentCache(graph, limits.documents, limits.tokens)
 
-    async def run(self, request: OperationRequest, correlation_id: str) -> Answer:
+    async def close(self) -> None:
+        """Events are told no longer."""
+        if self.subscriptions is not None:
+            await self.subscriptions.close()
+
+    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_operation) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
-            operation = self._documents.load(request.query).operation(request.operation_name)
-            _check_kind(operation.node, request)
-            variables = operation.coerce(request.variables)
-            if isinstance(variables, list):
-                raise VariablesInvalid(variables[0].message, variables)
-            data, errors = await self._execute(operation, variables)
+            operation, variables = self.bind(request)
+            if operation.node.operation is OperationType.SUBSCRIPTION:
+                raise BadRequest("A subscription needs a transport that streams; this one answers once.")
+            data, errors = await self._execute(request, operation, variables, execute)
         except RequestError as error:
             return refused(error)
-        except TimeoutError:
-            return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
         return executed(data, errors, correlation_id)
 
-    async def _execute(self, operation: Operation, variables: VariableValues) -> tuple[Any, Sequence[GraphQLError]]:
-        context = self._make_context()
+    async def subscribe(self, request: OperationRequest, correlation_id: str) -> Stream | Answer:
+        """The events of a subscription; of everything else, and of what cannot be subscribed to, the answer."""
         try:
-            async with asyncio.timeout(self._seconds):
-                return await run_operation(operation, variables, context)
-        except BaseException:
+            operation, variables = self.bind(request)
+            if operation.node.operation is OperationType.SUBSCRIPTION:
+                return await self._open(operation, variables, request, correlation_id)
+        except TimeoutError:
+            return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
+        except (GatewayError, GraphQLError) as error:
+            return broken(error, correlation_id)
+        return await self.run(request, correlation_id)
+
+    def bind(self, request: OperationRequest) -> tuple[Operation, VariableValues]:
+        """The operation, and the values of its variables. Raises RequestError."""
+        operation = self.documents.load(request.query).operation(request.operation_name)
+        if operation.node.operation is OperationType.MUTATION and request.read_only:
+            raise MethodNotAllowed("Mutations change data: send them by POST.", allow="POST")
+        variables = operation.coerce(request.variables)
+        if isinstance(variables, list):
+            raise VariablesInvalid(variables[0].message, variables)
+        return operation, variables
+
+    async def _open(
+        self, operation: Operation, variables: VariableValues, request: OperationRequest, correlation_id: str
+    ) -> Stream:
+        """Where a subscription's events come from."""
+        planner = operation.planner(variables)
+        if planner is not None and planner.watch is not None and self.subscriptions is not None:
+            return await self.subscriptions.open(operation, variables, planner.watch, request.resume_from)
+        if request.resume_from is not None:
+            raise BadRequest("The events of this subscription are not kept: it cannot be resumed.")
+        return await generate(operation, variables, self._make_context, self._seconds, correlation_id)
+
+    async def _execute(
+        self, request: OperationRequest, operation: Operation, variables: VariableValues, execute: Execute
+    ) -> tuple[Any, Sequence[GraphQLError]]:
+        context = self._make_context()
+        if request.idempotency_key is not None:
+            context.idempotency = identify(
+                request.idempotency_key, request.query, request.variables, request.operation_name
+            )
+        call = self._deadlines.start()
+        try:
+            return await execute(operation, variables, context)
+        except BaseException as error:
             context.cancel()
+            if isinstance(error, asyncio.CancelledError) and call.stop():
+                raise OperationTimeout(f"The operation was given up after {self._seconds:g} s.") from error
             raise
-
-
-def _check_kind(operation: OperationDefinitionNode, request: OperationRequest) -> None:
-    if operation.operation is OperationType.SUBSCRIPTION:
-        raise BadRequest("A subscription needs a transport that streams; this one answers once.")
-    if operation.operation is OperationType.MUTATION and request.read_only:
-        raise MethodNotAllowed("Mutations change data: send them by POST.", allow="POST")
+        finally:
+            call.stop()

@@ -1,24 +1,27 @@
 """Runs an app on a socket until it is told to stop."""
 
+import asyncio
+import contextlib
 import gc
 import logging
+import math
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from gateway.errors import ConfigError
-
-GRACE = 10
-"""Seconds that requests under way have to finish when the server is told to stop."""
+from gateway.settings import Settings
 
 
 class _Server(uvicorn.Server):
+    settings: Settings
     announce: Callable[[], None]
-    gc_threshold: int
+    drain: Callable[[], Awaitable[None]] | None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         log = logging.getLogger("uvicorn.error")
@@ -26,8 +29,20 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         log.setLevel(logging.WARNING)
         if self.started:
-            tune_collector(self.gc_threshold)
+            tune_collector(self.settings.gc_threshold)
             self.announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Sockets and event streams first, which would never finish; uvicorn waits for the other requests."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.drain
+        if self.drain is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.drain(), self.settings.drain)
+        self.config.timeout_graceful_shutdown = math.ceil(max(deadline - loop.time(), 0))
+        await super().shutdown(sockets)
 
 
 def tune_collector(threshold: int) -> None:
@@ -60,26 +75,45 @@ def origin_of(listener: socket.socket) -> str:
 
 
 def serve(
-    app: Starlette, listener: socket.socket, announce: Callable[[], None] = lambda: None, gc_threshold: int = 50_000
+    app: Starlette,
+    listener: socket.socket,
+    settings: Settings,
+    announce: Callable[[], None] = lambda: None,
+    drain: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Serves until SIGINT or SIGTERM. `announce` is called once requests are answered.
+    """Serves until SIGINT or SIGTERM. `announce` is called once requests are answered, `drain` when it is to stop.
 
     When the app does not start, raises what it keeps in `state.start_error`.
     """
-    config = uvicorn.Config(
+    bound_patience(listener, settings.subscriptions.pong_timeout)
+    server = _Server(configure(app, settings))
+    server.settings, server.announce, server.drain = settings, announce, drain
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        raise app.state.start_error from None
+
+
+def bound_patience(listener: socket.socket, seconds: float) -> None:
+    """Ends connections whose clients take nothing of what is sent for so long. Linux does; elsewhere they wait."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
+def configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn is to run an app."""
+    sockets = settings.subscriptions
+    return uvicorn.Config(
         app,
         access_log=False,
         http="httptools",
         log_config=None,
         loop="uvloop" if find_spec("uvloop") else "asyncio",
+        proxy_headers=False,  # nothing here reads who the client is
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.http.max_body,
+        ws_per_message_deflate=sockets.compression,
+        ws_ping_interval=sockets.heartbeat,
+        ws_ping_timeout=sockets.pong_timeout,
     )
-    server = _Server(config)
-    server.announce = announce
-    server.gc_threshold = gc_threshold
-    try:
-        server.run(sockets=[listener])
-    except SystemExit:
-        raise app.state.start_error from None

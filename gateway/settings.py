@@ -139,7 +139,7 @@ class HttpSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 takes any that is free."""
     path: HttpPath = "/graphql"
-    """Where the endpoint is; not below /health."""
+    """Where the endpoint is; not below /health or /metrics."""
     allowed_origins: tuple[Origin, ...] = ()
     """Web origins whose pages may use the endpoint (CORS): https://shop.example, http://localhost:*, or * for all."""
     csrf_prevention: bool = True
@@ -152,12 +152,16 @@ class HttpSettings(Section):
     """Operations in one request, at most; 0 refuses JSON arrays."""
     graphiql: bool = False
     """Whether browsers that open the endpoint see GraphiQL."""
+    explain: bool = False
+    """Whether requests with `extensions: {"explain": true}` are told of lookups and statements."""
+    metrics: bool = False
+    """Whether /metrics tells Prometheus of answers, caches and the process."""
 
     @field_validator("path")
     @classmethod
-    def _not_health(cls, path: str) -> str:
-        if path.startswith("/health"):
-            raise ValueError("must not be below /health, where load balancers ask")
+    def _not_taken(cls, path: str) -> str:
+        if path.startswith(("/health", "/metrics")):
+            raise ValueError("must not be below /health or /metrics, where load balancers and Prometheus ask")
         return path
 
 
@@ -184,6 +188,36 @@ class LimitSettings(Section):
         return self
 
 
+class SubscriptionSettings(Section):
+    """Sockets and event streams, and what they may hold."""
+
+    connections: int = Field(default=10_000, ge=1)
+    """Sockets and event streams of this process, at most."""
+    operations: int = Field(default=100, ge=1)
+    """Operations under way on one of them, at most."""
+    queue: int = Field(default=1000, ge=1)
+    """Events that wait for a slow subscriber, at most; one more ends the subscription."""
+    init_timeout: float = Field(default=10.0, gt=0)
+    """Seconds that a client has to send connection_init, or to open the event stream that it reserved."""
+    heartbeat: float = Field(default=15.0, gt=0)
+    """Seconds between pings on sockets, and between heartbeats on event streams."""
+    pong_timeout: float = Field(default=15.0, gt=0)
+    """Seconds within which a client has to answer a ping, and to accept what is sent, before it is taken for gone."""
+    compression: bool = False
+    """Whether messages on sockets are compressed: less to send, for half as much processor time again."""
+
+
+class ChangeSettings(Section):
+    """What is kept of the changes of watched entities, for clients that were away; `gateway changes prune` too."""
+
+    keep_seconds: int = Field(default=7 * 24 * 3600, ge=0)
+    """How old a change may be. Clients that were away for longer read their data anew."""
+    keep_count: int = Field(default=1_000_000, ge=0)
+    """Changes of each source, at most."""
+    prune_seconds: float = Field(default=60.0, ge=0)
+    """Seconds until the gateway drops again what need not be kept; 0 leaves it to `gateway changes prune`."""
+
+
 class Settings(BaseSettings):
     """The settings of one gateway."""
 
@@ -202,8 +236,12 @@ class Settings(BaseSettings):
     """The module that holds the graph: `Query`, and `EXAMPLES` if there are any."""
     gc_threshold: int = Field(default=50_000, ge=1)
     """Objects that are made before Python looks for garbage among them; more is faster and takes more memory."""
+    drain: float = Field(default=10.0, ge=0)
+    """Seconds that what is under way has to finish when the gateway is told to stop."""
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    subscriptions: SubscriptionSettings = SubscriptionSettings()
+    changes: ChangeSettings = ChangeSettings()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     """Datasources, by the names that entities use: `[sources.erp]`."""
 
@@ -229,6 +267,8 @@ class DevSettings(Settings):
         max_upload=10 * 1024 * 1024,
         max_batch=10,
         graphiql=True,
+        explain=True,
+        metrics=True,
     )
 
 

@@ -38,14 +38,18 @@ def with_demo(settings: Settings, needed: Iterable[str]) -> Settings:
 def make_registry(settings: Settings) -> Registry:
     """Every datasource of the settings, not yet open. Raises ConfigError."""
     folder = demo_folder(settings)
-    return Registry({name: _make(name, source, folder) for name, source in settings.sources.items()})
+    made = {name: _make(name, source, folder) for name, source in settings.sources.items()}
+    return Registry(
+        {name: resilient(source, settings.sources[name].resilience) for name, source in made.items()},
+        {
+            name: source.reader.cache
+            for name, source in made.items()
+            if isinstance(source, PostgresSource | SqliteSource)
+        },
+    )
 
 
 def _make(name: str, settings: SourceSettings, demo: Path) -> Datasource:
-    return resilient(_bare(name, settings, demo), settings.resilience)
-
-
-def _bare(name: str, settings: SourceSettings, demo: Path) -> Datasource:
     url = _url(settings)
     match url.partition(":")[0]:
         case "demo":

@@ -3,19 +3,23 @@
 from strawberry.scalars import JSON
 
 from datasources.lookup import Function
+from resolvers.changes import subscription_type
 from resolvers.columns import column
 from resolvers.computed import computed
 from resolvers.entity import entity
 from resolvers.loaders import aggregate_by
+from resolvers.mutation import mutation_type
 from resolvers.query import query_type
 from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt
+from resolvers.writes import Writes, validates
 
 __all__ = [
     "JSON",
     "BigInt",
     "Connection",
     "Function",
+    "Writes",
     "aggregate_by",
     "belongs_to",
     "column",
@@ -24,5 +28,8 @@ __all__ = [
     "has_many",
     "has_one",
     "many_to_many",
+    "mutation_type",
     "query_type",
+    "subscription_type",
+    "validates",
 ]

@@ -14,15 +14,18 @@ from resolvers.definition import Entity, Relation, entity_of
 from resolvers.errors import SchemaError
 from resolvers.fields import RelationAggregateField, RelationField, relation_aggregate_field
 from resolvers.types import camel
+from resolvers.writes_checks import check_written
 
 MADE_OF_ENTITIES = (
     *("Connection", "Edge", "Filter", "RelationFilter", "OrderBy", "Aggregate", "Group", "GroupKeys", "GroupBy"),
     *("Having", "Sum", "Avg", "Min", "Max", "SumHaving", "AvgHaving", "MinHaving", "MaxHaving"),
+    *("Input", "Patch", "Update", "Change"),
 )
 """What is put after an entity's name to name the types that are made of it."""
 
 RESERVED = {
     *("Query", "Mutation", "Subscription", "Node", "PageInfo", "OrderDirection", "PlainOrderDirection"),
+    *("Change", "ChangeKind", "WatchedEntity", "Sync", "Tombstone"),
     *("Boolean", "Float", "ID", "Int", "String", "BigInt", "Date", "DateTime", "Decimal", "JSON", "UUID"),
 }
 INTEGERS = {ColumnType.INTEGER, ColumnType.BIGINT}
@@ -50,6 +53,7 @@ def bind(classes: Iterable[type]) -> dict[str, Entity]:
     for entity in entities.values():
         for relation in entity.relations.values():
             _check_relation(entity, relation)
+        check_written(entity)
         _add_aggregates(entity)
         _check_field_names(entity)
     return entities

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from datasources.base import Datasource
+from datasources.changes import feed_of
 from datasources.errors import DatasourceError
 from datasources.lookup import ColumnType
+from datasources.outbox import Watched, outbox_of
 from datasources.registry import Registry
 from resolvers.definition import Entity
 from resolvers.errors import SchemaError
@@ -30,7 +33,13 @@ def _capability_problems(entity: Entity, sources: Registry) -> Iterator[str]:
         known = ", ".join(sorted(sources.sources)) or "none"
         yield f"{entity.name} is read from {entity.source!r}, which is not among the sources of the settings: {known}."
         return
-    lacking = entity.capabilities.beyond(sources[entity.source].capabilities)
+    asked = replace(entity.capabilities, write=entity.writes is not None)
+    lacking = asked.beyond(sources[entity.source].capabilities)
+    if "write" in lacking:
+        lacking.remove("write")
+        yield f"{entity.name} is writable, but source {entity.source!r} cannot be written."
+    if entity.watched and feed_of(sources[entity.source]) is None:
+        yield f"{entity.name} is watched, but source {entity.source!r} keeps no changes; SQLite and PostgreSQL do."
     if lacking:
         yield (
             f"{entity.name} asks source {entity.source!r} for {', '.join(lacking)}, which it cannot do; "
@@ -41,9 +50,16 @@ def _capability_problems(entity: Entity, sources: Registry) -> Iterator[str]:
 async def verify(entities: Iterable[Entity], sources: Registry) -> None:
     """Raises SchemaError for every column that is declared and does not exist, or holds another type.
 
-    Sources that do not answer are left out: the gateway starts without them.
+    And for every watched entity whose changes are not kept. Sources that do not answer are left out: the gateway starts
+    without them.
     """
-    found = await asyncio.gather(*(_column_problems(entity, sources[entity.source]) for entity in entities))
+    found = await asyncio.gather(
+        *(
+            problems(entity, sources[entity.source])
+            for entity in entities
+            for problems in (_column_problems, _change_problems)
+        )
+    )
     problems = [problem for problems in found for problem in problems]
     if problems:
         raise SchemaError("\n".join(problems))
@@ -67,6 +83,22 @@ async def _column_problems(entity: Entity, source: Datasource) -> list[str]:
         elif not _fits(column.type, columns[column.name]):
             problems.append(f"{field} is declared as {column.type}, but {where} holds {columns[column.name]}.")
     return problems
+
+
+async def _change_problems(entity: Entity, source: Datasource) -> list[str]:
+    outbox = outbox_of(source)
+    if not entity.watched or outbox is None:
+        return []
+    try:
+        status = await outbox.status([Watched(entity.collection_name, entity.key)])
+    except DatasourceError:
+        return []
+    return [
+        f"{entity.name} is watched; {entity.source}.{entity.collection_name}: {table.problem}, by "
+        f"`gateway changes install {entity.name}`."
+        for table in status.tables
+        if table.table == entity.collection_name and table.problem is not None
+    ]
 
 
 def _fits(declared: ColumnType, held: ColumnType | None) -> bool:

@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
+from resolvers.writes import NO_RULES, Rules
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """What `column()` says beyond the annotation."""
 
-    name: str | None
-    description: str | None
-    filterable: bool
-    sortable: bool
-    scale: int | None
+    name: str | None = None
+    description: str | None = None
+    filterable: bool = True
+    sortable: bool = True
+    scale: int | None = None
+    generated: bool | None = None
+    default: bool = False
+    rules: Rules = NO_RULES
 
 
 def column(
@@ -22,9 +27,19 @@ def column(
     filterable: bool = True,
     sortable: bool = True,
     scale: int | None = None,
+    generated: bool | None = None,
+    default: bool = False,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    minimum: Any = None,
+    maximum: Any = None,
+    pattern: str | None = None,
 ) -> Any:
     """A column that wants more said than its type: its `name` in the collection, a description, …
 
-    `scale` is the number of digits after the point of a Decimal, where the source does not tell.
+    `scale` is the number of digits after the point of a Decimal, where the source does not tell. Of writes: the source
+    makes what is `generated` itself (as it does integer keys, unless this is False), and has a `default` for what a new
+    row leaves out. The others are rules that written values keep; `pattern` is that of the whole text.
     """
-    return ColumnSpec(name, description, filterable, sortable, scale)
+    rules = Rules(min_length, max_length, minimum, maximum, pattern, scale)
+    return ColumnSpec(name, description, filterable, sortable, scale, generated, default, rules)

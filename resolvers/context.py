@@ -21,12 +21,22 @@ class PageSizes:
     groups: int = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """By what a client's repeated request is recognised."""
+
+    key: str
+    digest: bytes
+    """Of the request: the same key with another one is a mistake."""
+
+
 @dataclass(slots=True)
 class Context:
     """`info.context` of one operation. Nothing in it outlives the operation."""
 
     sources: Registry
     page_sizes: PageSizes = field(default_factory=PageSizes)
+    idempotency: Idempotency | None = None
     memory: dict[Hashable, Any] = field(default_factory=dict)
     """Loaders, and what a field has worked out once for all of its parents."""
     batches: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -36,6 +46,10 @@ class Context:
         """Give up what is under way, when nobody waits for the operation any more."""
         for batch in self.batches:
             batch.cancel()
+
+    def within(self, sources: Registry) -> "Context":
+        """A context of what is read from `sources`, without anything that was read before."""
+        return Context(sources, self.page_sizes, batches=self.batches)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returned the first time that `key` was asked for."""

@@ -9,6 +9,7 @@ from typing import Any
 from datasources.base import EVERYTHING_CAPABLE, Capabilities
 from datasources.lookup import Collection, Column, ColumnType
 from resolvers.errors import SchemaError
+from resolvers.writes import NO_RULES, Rules, Validation, Writes
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class EntityColumn:
     """The entity whose key this column holds, if it is a foreign key."""
     filterable: bool = True
     sortable: bool = True
+    generated: bool = False
+    """Whether the source makes its values,"""
+    has_default: bool = False
+    """or has one for a new row that leaves it out."""
+    rules: Rules = NO_RULES
 
     @property
     def is_id(self) -> bool:
@@ -42,6 +48,8 @@ class Relation:
     remote: str | None
     to_many: bool
     through: "ThroughEntity | None" = None
+    writable: bool = False
+    """Whether rows of `target` are written together with their owner."""
 
     @property
     def remote_column(self) -> str:
@@ -80,6 +88,14 @@ class Entity:
     plural: str
     capabilities: Capabilities = EVERYTHING_CAPABLE
     description: str | None = None
+    writes: Writes | None = None
+    version: str | None = None
+    """The column that counts the writes of a row,"""
+    updated: str | None = None
+    """and the one that says when the last one was."""
+    validations: tuple[Validation, ...] = ()
+    watched: bool = False
+    """Whether its changes are told."""
     targets: dict[str, "Entity"] = field(default_factory=dict)
     """The entities of the schema, by name; filled when the schema's query type is made."""
 
@@ -100,6 +116,11 @@ class Entity:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(self.by_column)
+
+    @cached_property
+    def written_relations(self) -> Mapping[str, Relation]:
+        """The relations whose rows are written together with this entity's, by their Python names."""
+        return {name: relation for name, relation in self.relations.items() if relation.writable}
 
     def target(self, name: str, attribute: str) -> "Entity":
         if name not in self.targets:

@@ -25,6 +25,8 @@ from resolvers.node import Node
 from resolvers.relations import RelationSpec, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt, column_type_of
 from resolvers.types import camel
+from resolvers.writes import Validation, Writes
+from resolvers.writes_checks import check_rules, check_validations, updated_column, version_column
 
 T = TypeVar("T")
 
@@ -40,6 +42,10 @@ def entity(
     natural_keys: Sequence[str] = (),
     plural: str | None = None,
     capabilities: Capabilities = EVERYTHING_CAPABLE,
+    writable: bool | Writes = False,
+    version: str | None = None,
+    updated: str | None = None,
+    watched: bool = False,
 ) -> Callable[[type[T]], type[T]]:
     """A type whose instances are rows of `collection`, written "source.collection".
 
@@ -47,15 +53,19 @@ def entity(
     `key` is the column of the primary key, an integer unless the class annotates it. Each of `natural_keys` is
     an attribute that identifies a row too, and gives a root field (`orderByNumber`). `plural` names the root
     connection, by default after the collection. `capabilities` is what the graph asks of the source at most;
-    the schema is checked against the real source at start.
+    the schema is checked against the real source at start. What is `writable` gets the fields of `mutation_type`, all
+    or some of them; `version` is an attribute that counts a row's writes, so that clients can tell which one they saw,
+    `updated` one that says when the last one was. Changes of what is `watched` are told, by `subscription_type` and
+    `sync`: its source keeps a change feed.
     """
     source, dot, collection_name = collection.partition(".")
     if not dot or not source or not collection_name:
         raise SchemaError(f'@entity({collection!r}): write "source.collection", such as "erp.orders".')
 
     def decorate(cls: type[T]) -> type[T]:
-        return _Builder(cls, source, collection_name, key, capabilities).build(
-            tuple(natural_keys), plural or camel(collection_name.rpartition(".")[2])
+        written = Writes() if writable is True else writable or None
+        return _Builder(cls, source, collection_name, key, capabilities, watched=watched).build(
+            tuple(natural_keys), plural or camel(collection_name.rpartition(".")[2]), written, version, updated
         )
 
     return decorate
@@ -64,12 +74,15 @@ def entity(
 class _Builder:
     """Reads one class; what it gathers becomes the entity's definition and the Strawberry type's fields."""
 
-    def __init__(self, cls: type, source: str, collection: str, key: str, capabilities: Capabilities) -> None:
+    def __init__(
+        self, cls: type, source: str, collection: str, key: str, capabilities: Capabilities, *, watched: bool
+    ) -> None:
         self.cls = cls
         self.source = source
         self.collection = collection
         self.key = key
         self.capabilities = capabilities
+        self.watched = watched
         self.columns: dict[str, EntityColumn] = {}
         self.relations: dict[str, Relation] = {}
         self.fields: dict[str, StrawberryField] = {}
@@ -79,10 +92,17 @@ class _Builder:
         assert self.definition is not None  # noqa: S101 - only called when the class is complete
         return self.definition
 
-    def build(self, natural_keys: tuple[str, ...], plural: str) -> type:
+    def build(
+        self,
+        natural_keys: tuple[str, ...],
+        plural: str,
+        writes: Writes | None,
+        version: str | None,
+        updated: str | None,
+    ) -> type:
         annotations = annotations_of(self.cls)
         self._check_attributes(annotations)
-        key_type = self._add_key(annotations.pop("id", annotations.get(self.key, int)))
+        key_type = self._add_key(annotations.pop("id", annotations.get(self.key, int)), vars(self.cls).get("id"))
         relations = {name: spec for name, spec in vars(self.cls).items() if isinstance(spec, RelationSpec)}
         for name, annotation in annotations.items():
             declared = self.cls.__dict__.get(name)
@@ -94,6 +114,8 @@ class _Builder:
             self._add_relation(name, annotations[name], spec)
         for name in natural_keys:
             self._check_natural_key(name)
+        validations = tuple(each for each in vars(self.cls).values() if isinstance(each, Validation))
+        check_validations(self.cls.__name__, validations, self.columns)
         description = _docstring(self.cls)
         self.definition = Entity(
             name=self.cls.__name__,
@@ -109,6 +131,11 @@ class _Builder:
             plural=plural,
             capabilities=self.capabilities,
             description=description,
+            writes=writes,
+            version=None if version is None else version_column(self.cls.__name__, version, self.columns),
+            updated=None if updated is None else updated_column(self.cls.__name__, updated, self.columns),
+            validations=validations,
+            watched=self.watched,
         )
         return self._strawberry_type(description)
 
@@ -139,14 +166,22 @@ class _Builder:
                 "other types do not identify a row."
             )
 
-    def _add_key(self, annotation: Any) -> ColumnType:
+    def _add_key(self, annotation: Any, declared: Any) -> ColumnType:
         inner, _ = strip_none(annotation)
         key_type = column_type_of(inner)
         if key_type is ColumnType.INTEGER:
             key_type = ColumnType.BIGINT
         if key_type not in (ColumnType.BIGINT, ColumnType.STRING, ColumnType.UUID) or is_enum(inner):
             raise SchemaError(f"{self.cls.__name__}: the key {self.key!r} must be an int, a str or a UUID.")
-        self.columns["id"] = EntityColumn("id", Column(self.key, key_type, False), strawberry.ID, self.itself)
+        spec = declared if isinstance(declared, ColumnSpec) else ColumnSpec()
+        self.columns["id"] = EntityColumn(
+            attribute="id",
+            column=Column(self.key, key_type, False),
+            annotation=strawberry.ID,
+            refers_to=self.itself,
+            generated=key_type is ColumnType.BIGINT if spec.generated is None else spec.generated,
+            has_default=spec.default,
+        )
         self.fields["id"] = id_field(
             "id", self.itself, nullable=False, description="Identifies this object anywhere in the graph."
         )
@@ -165,13 +200,17 @@ class _Builder:
             raise SchemaError(f"{self.cls.__name__}.{name}: columns have no default; write column(…) to say more.")
         if is_enum(inner):
             self._check_enum(name, inner)
-        spec = declared or ColumnSpec(None, None, True, True, None)
+        spec = declared or ColumnSpec()
+        check_rules(f"{self.cls.__name__}.{name}", inner, spec.rules)
         made = EntityColumn(
             attribute=name,
             column=Column(spec.name or name, column_type, nullable, spec.scale),
             annotation=inner,
             filterable=spec.filterable,
             sortable=spec.sortable,
+            generated=spec.generated or False,
+            has_default=spec.default,
+            rules=spec.rules,
         )
         self.columns[name] = made
         self.fields[name] = column_field(self.itself, made, annotation, spec.description)
@@ -213,7 +252,9 @@ class _Builder:
             junction = spec.through or ""
             through = ThroughEntity(lambda: self.itself().target(junction, name), spec.by, spec.to or "")
             remote = None
-        self.relations[name] = Relation(name, self.itself, target_entity, local, remote, to_many, through)
+        self.relations[name] = Relation(
+            name, self.itself, target_entity, local, remote, to_many, through, spec.writable
+        )
         self.fields[name] = relation_field(self.relations[name], target, spec.description)
 
     def _add_reference(self, column: str, relation: str, target: Callable[[], Entity], *, nullable: bool) -> None:
@@ -224,7 +265,14 @@ class _Builder:
         name = column
         if known is not None:
             name, nullable = known.attribute, known.column.nullable
-        self.columns[name] = EntityColumn(name, Column(column, ColumnType.BIGINT, nullable), strawberry.ID, target)
+        self.columns[name] = EntityColumn(
+            attribute=name,
+            column=Column(column, ColumnType.BIGINT, nullable),
+            annotation=strawberry.ID,
+            refers_to=target,
+            generated=known is not None and known.generated,
+            has_default=known is not None and known.has_default,
+        )
         self.fields[name] = id_field(name, target, nullable=nullable, description=f"The id of `{camel(relation)}`.")
 
     def _needs(self) -> dict[str, tuple[str, ...]]:

@@ -97,6 +97,11 @@ class RowLoader:
         counts = {key: count for level in found for key, count in level.counts.items()}
         return Level(answer, counts, sum(level.size for level in found))
 
+    def know(self, keys: Sequence[Any], answer: Sequence[Row], counts: Mapping[Any, int]) -> None:
+        """What would be found under these keys, of which nothing was loaded: they need not be."""
+        known = _Batch(list(keys), Level(answer, counts, len(keys)))
+        self._batches |= dict.fromkeys(keys, known)
+
     def _batches_of(self, keys: Collection[Any]) -> Collection["_Batch"]:
         """The batches that `keys` are in, or are now."""
         known = self._batches
@@ -224,7 +229,7 @@ def _fetch(context: Context, template: Template) -> Fetch:
     lookup = template.lookup
 
     async def rows(keys: tuple[Any, ...]) -> Rows:
-        return await context.sources[template.source].lookup(replace(cast("Lookup", lookup), keys=keys))
+        return await context.sources[template.source].lookup(cast("Lookup", lookup).of(keys))
 
     async def groups(keys: tuple[Any, ...]) -> Rows:
         wanted = cast("AggregateLookup", lookup)

@@ -12,6 +12,7 @@ from datasources.errors import GatewayError
 from datasources.lookup import Lookup
 from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggregate, select_aggregate
 from resolvers.binding import bind
+from resolvers.changes import watched
 from resolvers.connections import connection_arguments, connection_type, read_page, select_page
 from resolvers.context import PageSizes, ResolveInfo
 from resolvers.definition import Entity, EntityColumn
@@ -21,6 +22,7 @@ from resolvers.ids import decode_id, split_id
 from resolvers.loaders import Loader, Template, derived_loader, lookup_loader
 from resolvers.node import Node
 from resolvers.rows import materialiser
+from resolvers.sync import sync_field
 from resolvers.types import FieldSpec, camel, list_of, lower_first, new_class, optional
 
 F = TypeVar("F", bound=GraphField)
@@ -147,10 +149,14 @@ class NodesField(NodeField):
 def query_type(*classes: type, name: str = "Query") -> type:
     """The query type over these entities. Raises SchemaError when one refers to an entity that is not among them.
 
-    Each entity gets `customer(id:)`, a field for each natural key, `customers(…)` and `customersAggregate(…)`.
+    Each entity gets `customer(id:)`, a field for each natural key, `customers(…)` and `customersAggregate(…)`; those that
+    are watched are in `sync(…)`.
     """
     entities = bind(classes)
     fields = _node_fields(entities)
+    watched_entities = watched(entities.values())
+    if watched_entities:
+        fields.append(sync_field(watched_entities))
     owners = {field.python_name: "the graph" for field in fields}
     for entity in entities.values():
         for field in _root_fields(entity):

@@ -17,6 +17,7 @@ class RelationSpec:
     through: str | None = None
     to: str | None = None
     description: str | None = None
+    writable: bool = False
 
 
 def belongs_to(*, by: str, description: str | None = None) -> Any:
@@ -29,12 +30,13 @@ def has_one(*, by: str, description: str | None = None) -> Any:
     return RelationSpec(by, "has_one", description=description)
 
 
-def has_many(*, by: str, description: str | None = None) -> Any:
+def has_many(*, by: str, description: str | None = None, writable: bool = False) -> Any:
     """Any number of rows of the other entity hold this row's key in their column `by`.
 
-    Annotated `Connection[X]` the field is paged, ordered and filtered; `list[X]` gives all rows.
+    Annotated `Connection[X]` the field is paged, ordered and filtered; `list[X]` gives all rows. Where it is
+    `writable`, they are written together with this row.
     """
-    return RelationSpec(by, "has_many", description=description)
+    return RelationSpec(by, "has_many", description=description, writable=writable)
 
 
 def many_to_many(*, through: str, by: str, to: str, description: str | None = None) -> Any:

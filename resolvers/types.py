@@ -91,6 +91,12 @@ def _as_mapping(_cls: type, value: Mapping[str, Any], _context: object) -> Mappi
     return value
 
 
+def is_mapping(definition: Any) -> bool:
+    """Whether it is that of an input type whose values are such mappings."""
+    made = getattr(definition, "from_input", None)
+    return getattr(made, "__func__", made) is _as_mapping
+
+
 def camel(name: str) -> str:
     return to_camel_case(name)
 

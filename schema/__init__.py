@@ -1,6 +1,6 @@
 """The data graph of the demo: a parts distributor, whose data lives in three systems."""
 
-from resolvers import query_type
+from resolvers import mutation_type, query_type, subscription_type
 from schema.crm import Contact, Customer, Opportunity
 from schema.erp import Employee, Invoice, Order, OrderLine, Product
 from schema.examples import EXAMPLES
@@ -13,6 +13,7 @@ __all__ = [
     "Customer",
     "Employee",
     "Invoice",
+    "Mutation",
     "Opportunity",
     "Order",
     "OrderLine",
@@ -20,6 +21,7 @@ __all__ = [
     "Query",
     "Shipment",
     "StockLevel",
+    "Subscription",
     "Supplier",
     "Warehouse",
 ]
@@ -40,3 +42,5 @@ ENTITIES = (
 )
 
 Query = query_type(*ENTITIES)
+Mutation = mutation_type(*ENTITIES)
+Subscription = subscription_type(*ENTITIES)

@@ -12,6 +12,7 @@ from resolvers import (
     BigInt,
     Connection,
     Function,
+    Writes,
     aggregate_by,
     belongs_to,
     column,
@@ -19,6 +20,7 @@ from resolvers import (
     entity,
     has_many,
     has_one,
+    validates,
 )
 
 if TYPE_CHECKING:
@@ -51,19 +53,19 @@ class Employee:
     customers: Connection["Customer"] = has_many(by="account_manager_id", description="Whom this one looks after.")
 
 
-@entity("erp.products", natural_keys=["sku"])
+@entity("erp.products", natural_keys=["sku"], writable=Writes(delete=False), watched=True)
 class Product:
     """A part that is sold."""
 
     id: int
-    sku: str
-    name: str
-    category: str
-    unit_price: Decimal = column(scale=2, description="In EUR, without tax.")
-    weight_kg: float | None
-    discontinued: bool
+    sku: str = column(pattern="[A-Z]{3}-[0-9]{4}")
+    name: str = column(min_length=1, max_length=200)
+    category: str = column(min_length=1, max_length=100)
+    unit_price: Decimal = column(scale=2, minimum=0, description="In EUR, without tax.")
+    weight_kg: float | None = column(minimum=0)
+    discontinued: bool = column(default=True)
     attributes: JSON | None = column(description="Measures and materials; which ones depends on the category.")
-    created_at: datetime
+    created_at: datetime = column(generated=True)
 
     supplier: "Supplier | None" = belongs_to(by="supplier_id")
     order_lines: Connection["OrderLine"] = has_many(by="product_id")
@@ -79,21 +81,21 @@ class Product:
         return [BigInt(sold.get(row.id, 0)) for row in rows]
 
 
-@entity("erp.orders", natural_keys=["number"])
+@entity("erp.orders", natural_keys=["number"], writable=True, version="version", updated="updated_at", watched=True)
 class Order:
     """A customer's purchase."""
 
     id: int
-    number: str
-    status: OrderStatus
-    placed_at: datetime
-    currency: str = column(description="ISO 4217 code of three letters.")
-    total: Decimal = column(scale=2, description="The sum of the lines.")
+    number: str = column(min_length=1, max_length=40)
+    status: OrderStatus = column(default=True)
+    placed_at: datetime = column(default=True)
+    currency: str = column(pattern="[A-Z]{3}", description="ISO 4217 code of three letters.")
+    total: Decimal = column(scale=2, minimum=0, description="The sum of the lines.")
     updated_at: datetime
     version: int = column(description="Grows by one with every write.")
 
-    customer: "Customer | None" = belongs_to(by="customer_id")
-    lines: Connection["OrderLine"] = has_many(by="order_id")
+    customer: "Customer" = belongs_to(by="customer_id")
+    lines: Connection["OrderLine"] = has_many(by="order_id", writable=True)
     invoice: "Invoice | None" = has_one(by="order_id")
     shipments: Connection["Shipment"] = has_many(by="order_id")
 
@@ -103,18 +105,20 @@ class Order:
         return f"{self.currency} {self.total:,.2f}"
 
 
-@entity("erp.order_lines")
+@entity("erp.order_lines", watched=True)
 class OrderLine:
     """How much of one product an order is for."""
 
     id: int
-    position: int
-    quantity: int
-    unit_price: Decimal = column(scale=2)
-    discount: Decimal = column(scale=2, description="The part that is taken off: 0.10 is ten percent.")
+    position: int = column(minimum=1)
+    quantity: int = column(minimum=1)
+    unit_price: Decimal = column(scale=2, minimum=0)
+    discount: Decimal = column(
+        scale=2, default=True, minimum=0, maximum=1, description="The part that is taken off: 0.10 is ten percent."
+    )
 
-    order: Order | None = belongs_to(by="order_id")
-    product: Product | None = belongs_to(by="product_id")
+    order: Order = belongs_to(by="order_id")
+    product: Product = belongs_to(by="product_id")
 
     @computed(needs=("quantity", "unit_price", "discount"))
     def amount(self) -> Decimal:
@@ -122,16 +126,22 @@ class OrderLine:
         return (self.quantity * self.unit_price * (1 - self.discount)).quantize(Decimal("0.01"))
 
 
-@entity("erp.invoices", natural_keys=["number"])
+@entity("erp.invoices", natural_keys=["number"], writable=Writes(delete=False), watched=True)
 class Invoice:
     """What an order is billed with."""
 
     id: int
-    number: str
+    number: str = column(min_length=1, max_length=40)
     issued_on: date
     due_on: date
     paid_at: datetime | None
-    amount: Decimal = column(scale=2)
+    amount: Decimal = column(scale=2, minimum=0)
     ledger_entry: BigInt = column(description="The booking in the general ledger.")
 
-    order: Order | None = belongs_to(by="order_id")
+    order: Order = belongs_to(by="order_id")
+
+    @validates("issued_on", "due_on")
+    @staticmethod
+    def due_after_issue(issued_on: date, due_on: date) -> str | None:
+        """Nobody has to pay before there is an invoice."""
+        return "dueOn is before issuedOn." if due_on < issued_on else None

@@ -2,8 +2,9 @@
 
 import typer
 
-from gateway.cli import demo
+from gateway.cli import changes, demo
 from gateway.cli.dev import dev
+from gateway.cli.explain import explain
 from gateway.cli.schema import schema
 from gateway.cli.serve import serve_command
 
@@ -18,6 +19,8 @@ app = typer.Typer(
 app.command()(dev)
 app.command("serve")(serve_command)
 app.command()(schema)
+app.command()(explain)
+app.add_typer(changes.app, name="changes")
 app.add_typer(demo.app, name="demo")
 
 

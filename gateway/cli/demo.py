@@ -29,6 +29,7 @@ def scm(
         serve(
             scm_app(demo_folder(settings), latency / 1000),
             listener,
+            settings,
             lambda: console.print(
                 f"\n  The supply chain service is at {origin_of(listener)}/suppliers\n  Stop  Ctrl-C\n"
             ),

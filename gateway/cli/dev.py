@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from datasources.demo import build_demo, is_built
@@ -40,12 +41,8 @@ def dev(
         if demo_sources(settings):
             build(demo_folder(settings), fresh=fresh)
         log_to_stderr()
-        serve(
-            create_app(settings, served),
-            listener,
-            lambda: _announce(origin_of(listener), settings),
-            settings.gc_threshold,
-        )
+        app = create_app(settings, served)
+        serve(app, listener, settings, lambda: _announce(origin_of(listener), settings), app.drain)
 
 
 def with_options(settings: Settings, host: str | None, port: int | None, graph: str | None = None) -> Settings:
@@ -56,19 +53,19 @@ def with_options(settings: Settings, host: str | None, port: int | None, graph: 
     return settings.model_copy(update={"http": http, "graph": graph or settings.graph})
 
 
-def build(folder: Path, *, fresh: bool = False) -> None:
+def build(folder: Path, *, fresh: bool = False, on: Console = console) -> None:
     """Builds the demo's data, with a bar for each step, unless it is there already."""
     if is_built(folder) and not fresh:
         return
-    with progress_bars() as show:
+    with progress_bars(on) as show:
         build_demo(folder, show, fresh=fresh)
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bars(on: Console = console) -> Iterator[Callable[[str, int, int], None]]:
     """A function that draws a bar for each step it is told of: its name, what is done, and of how much."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=on) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(step: str, done: int, total: int) -> None:

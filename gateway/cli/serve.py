@@ -23,4 +23,5 @@ def serve_command(
         settings = with_options(load(config), host, port, graph)
         listener = listen(settings.http.host, settings.http.port)
         log_to_stderr()
-        serve(create_app(settings, load_graph(settings.graph)), listener, gc_threshold=settings.gc_threshold)
+        app = create_app(settings, load_graph(settings.graph))
+        serve(app, listener, settings, drain=app.drain)

@@ -16,6 +16,7 @@ from graphql import (
     Undefined,
     VariableNode,
     Visitor,
+    get_named_type,
     is_non_null_type,
     print_ast,
     visit,
@@ -25,6 +26,8 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
+
+from resolvers.types import is_mapping
 
 BUILT_IN = (GraphQLID, GraphQLString, GraphQLInt, GraphQLFloat, GraphQLBoolean)
 
@@ -70,7 +73,7 @@ class Arguments:
 
     @cached_property
     def _plain(self) -> list[tuple[str, str, bool]] | None:
-        """(Python name, variable, whether null is no value) of each, where all are variables of built-in scalars."""
+        """(Python name, variable, whether null is no value) of each, where all are variables that stay as they are."""
         nodes = {node.name.value: node.value for node in self.detail.node.arguments or ()}
         found: list[tuple[str, str, bool]] = []
         for argument in self.field.arguments:
@@ -82,7 +85,7 @@ class Arguments:
                 continue
             required = is_non_null_type(definition.type)
             leaf = definition.type.of_type if required else definition.type  # type: ignore[union-attr]
-            if not isinstance(value, VariableNode) or leaf not in BUILT_IN:
+            if not isinstance(value, VariableNode) or not _stays(leaf):
                 return None
             found.append((argument.python_name, value.name.value, required))
         return found
@@ -90,6 +93,12 @@ class Arguments:
     def _coerced(self, variables: VariableValues | None) -> dict[str, Any]:
         values = get_argument_values(self.definition, self.detail.node, variables)
         return convert_arguments(values, self.field.arguments, self.scalars, self.config)
+
+
+def _stays(type_: Any) -> bool:
+    """Whether Strawberry's conversion leaves coerced values of the type as they are."""
+    named = get_named_type(type_)
+    return named in BUILT_IN or is_mapping(named.extensions.get("strawberry-definition"))
 
 
 def variables_in(node: Node) -> Iterator[str]:

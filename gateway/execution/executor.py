@@ -1,6 +1,7 @@
 """graphql-core's executor, but for entities' fields, which run as plans, and ordinary types, which need no executor."""
 
 from collections.abc import Callable, Coroutine
+from copy import copy
 from typing import Any, cast
 
 from graphql import (
@@ -18,7 +19,9 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
+from datasources.errors import GatewayError
 from gateway.execution.levels import follow
+from gateway.execution.mutations import run_mutation, write_group
 from gateway.execution.operation import Operation, core_schema
 from gateway.execution.outcome import Outcome
 from gateway.execution.plain import is_plain
@@ -27,6 +30,7 @@ from gateway.execution.planner import Planner
 from gateway.execution.roots import in_order, take_root
 from gateway.execution.run import Run
 from gateway.execution.values import aggregate_keys
+from gateway.execution.write_plan import MutationPlan, WriteRoot, refuse_unplanned
 from resolvers.rows import key_getter
 
 Field = Callable[["PlanExecutor", Any, Path], Any]
@@ -81,6 +85,14 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         self.planner = operation.planner(self.variable_values)
         self.run = Run(self.context_value, self.variable_values, False, lambda _: self)
 
+    def within(self, run: Run) -> "PlanExecutor":
+        """An executor for a run within this one's, that has a context of its own."""
+        executor = copy(self)
+        executor.context_value = run.context
+        executor.run = run
+        executor._fields = {}
+        return executor
+
     def build_per_event_executor(self, payload: Any) -> "PlanExecutor":
         """The executor of one event of a subscription."""
         executor = cast("PlanExecutor", super().build_per_event_executor(payload))
@@ -124,6 +136,29 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
                     pass
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
+    def execute_fields_serially(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: Any,
+        position_context: Any,
+    ) -> Any:
+        plan = None if self.planner is None else self.planner.mutation
+        if plan is not None:
+            return self._mutate(plan)
+        try:
+            refuse_unplanned(self.operation, self.context_value)
+        except GatewayError as error:
+            raise GraphQLError(str(error), original_error=error) from error
+        return super().execute_fields_serially(parent_type, source_value, path, grouped_field_set, position_context)
+
+    async def _mutate(self, plan: MutationPlan) -> dict[str, Any] | None:
+        data, errors = await run_mutation(self.running, plan)
+        for error in errors:
+            self.collected_errors.add(error, _path(error))
+        return data
+
     def complete_value(
         self,
         return_type: Any,
@@ -146,6 +181,8 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         single = planner.single(parent, details)
         if isinstance(single, (RelationStep, AggregateStep)):
             return _follower(single)
+        if isinstance(single, WriteRoot):
+            return lambda executor, _, path: executor.take(path, write_group(executor.running, (single,), path.prev))
         if single is not None:
             return lambda executor, _, path: executor.take(path, take_root(executor.running, single, path.prev))
         definition = self.schema.get_field(parent, details[0].node.name.value)

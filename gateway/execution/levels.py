@@ -28,7 +28,7 @@ from resolvers.annotations import Shape
 from resolvers.connections import Page, read_page
 from resolvers.context import PageSizes
 from resolvers.fields import relation_template
-from resolvers.loaders import Found, Level, lookup_loader
+from resolvers.loaders import Found, Level
 
 NOTHING = Level((), {}, 0)
 
@@ -65,16 +65,15 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
     """What a relation leads to from parents that hold `keys`, and stand at `paths`."""
     count = len(keys)
     try:
-        bound = _bind(run, step)
+        bound = bind_relation(run, step)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         return failed(step.place, error, range(count), count, late=False)
     distinct = dict.fromkeys(keys)
     distinct.pop(None, None)
     level = NOTHING
     if distinct:
-        loader = lookup_loader(run.context, bound.template)
         try:
-            level = await loader.load_level(distinct, alone=run.alone and step.alone)
+            level = await run.load(step, bound.template, distinct, alone=run.alone and step.alone)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             return await _unless_empty(run, step, bound, keys, error)
     if paths is not None and step.traced:
@@ -108,7 +107,7 @@ def _spread(outcome: Outcome, shared: list[Any], keys: list[Any]) -> Outcome:
     return spread
 
 
-def _bind(run: Run, step: RelationStep) -> Bound:
+def bind_relation(run: Run, step: RelationStep) -> Bound:
     """The step's lookup. Raises BadUserInput."""
     sizes = run.context.page_sizes
     bound = step.bound.get(sizes)

@@ -1,6 +1,7 @@
 """An operation of a valid document, and what is made of it once: plans, one for each way that directives turn it."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,13 +10,17 @@ import strawberry
 from graphql import (
     DirectiveNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLBoolean,
     GraphQLError,
     GraphQLSchema,
+    InlineFragmentNode,
     NamedTypeNode,
     NonNullTypeNode,
     OperationDefinitionNode,
+    SelectionSetNode,
     TypeNode,
     Visitor,
     visit,
@@ -30,12 +35,28 @@ from gateway.execution.variables import NO_VARIABLES, Variables
 
 MAXIMUM_PLANNERS = 64
 """Of one operation: variables of @skip and @include are few, and mostly the same."""
+MAXIMUM_INTROSPECTIONS = 16
+"""Answers of one operation, for different variables."""
 MAXIMUM_COERCION_ERRORS = 50
+
+DOCUMENT_BYTES, TOKEN_BYTES = 8 * 1024, 512
+"""What a parsed document takes, and each of its tokens more; measured, as is"""
+FIELD_BYTES = 2 * 1024
+"""what each selected field adds to a plan."""
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
     """The graphql-core schema inside."""
     return schema._schema
+
+
+def size_of(document: DocumentNode) -> int:
+    """Bytes that a parsed document takes, without its plans."""
+    return DOCUMENT_BYTES + TOKEN_BYTES * (document.token_count or 0)
+
+
+def _ignore(size: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +66,8 @@ class Operation:
     schema: strawberry.Schema
     document: DocumentNode
     node: OperationDefinitionNode
+    grow: Callable[[int], None] = _ignore
+    """Told of the bytes of all that is kept here in the course of time."""
     planners: dict[tuple[bool | None, ...], Planner] = field(default_factory=dict)
     introspections: dict[bytes, bytes] = field(default_factory=dict)
     """Answers as JSON, by the variables' values as JSON."""
@@ -96,6 +119,18 @@ class Operation:
             max_errors=MAXIMUM_COERCION_ERRORS,
         )
 
+    def keep_introspection(self, variables: bytes, answer: bytes) -> None:
+        if len(self.introspections) < MAXIMUM_INTROSPECTIONS:
+            self.introspections[variables] = answer
+            self.grow(len(variables) + len(answer))
+
+    @cached_property
+    def _plan_size(self) -> int:
+        try:
+            return FIELD_BYTES * (1 + _selected(self.node.selection_set, self.fragments, {}))
+        except RecursionError:
+            return sys.maxsize
+
     def planner(self, variables: VariableValues) -> Planner | None:
         """What plans the operation as these variables turn it; None where graphql-core decides at each field."""
         switches = self.switches
@@ -104,8 +139,10 @@ class Operation:
             return None
         planner = self.planners.get(key)
         if planner is None:
-            if len(self.planners) >= MAXIMUM_PLANNERS:
-                self.planners.clear()
+            if len(self.planners) < MAXIMUM_PLANNERS:
+                self.grow(self._plan_size)
+            else:
+                del self.planners[next(iter(self.planners))]
             kept = VariableValues(
                 {name: variables.sources[name] for name in switches if name in variables.sources},
                 {name: variables.coerced[name] for name in switches if name in variables.coerced},
@@ -113,6 +150,23 @@ class Operation:
             scope = Scope(core_schema(self.schema), self.fragments, kept)
             planner = self.planners[key] = Planner(self.schema, Reader(scope, self.node))
         return planner
+
+
+def _selected(
+    selection_set: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, int]
+) -> int:
+    """How many fields are selected; those of a fragment count wherever it is spread. `known` is of fragments."""
+    count = 0
+    for node in selection_set.selections:
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in known:
+                known[name] = _selected(fragments[name].selection_set, fragments, known)
+            count += known[name]
+        elif isinstance(node, FieldNode | InlineFragmentNode):
+            inner = node.selection_set
+            count += isinstance(node, FieldNode) + (_selected(inner, fragments, known) if inner else 0)
+    return count
 
 
 def _is_boolean(type_: TypeNode) -> bool:

@@ -1,16 +1,18 @@
 """A plan: what an operation asks of entities, as a tree of steps that is made once and run for every request.
 
 Plan
-└── roots: EntitiesRoot, ConnectionRoot, AggregateRoot, NodesRoot
+└── roots: EntitiesRoot, ConnectionRoot, AggregateRoot, NodesRoot, SyncRoot
     └── ObjectPlan            what is selected of an entity: its columns, and the steps that find the rest
         ├── RelationStep ──── ObjectPlan …
         ├── AggregateStep
         ├── ComputedStep, BatchedStep
         └── DelegatedStep     what graphql-core does for each object
+
+What mutations write is planned in `write_plan.py`.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -30,6 +32,7 @@ from resolvers.fields import RelationAggregateField, RelationField
 from resolvers.loaders import Template
 from resolvers.query import NodeField
 from resolvers.rows import Materialise, materialiser
+from resolvers.sync import SyncField
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +263,30 @@ class NodesRoot:
         return template
 
 
-Root = EntitiesRoot | ConnectionRoot | AggregateRoot | NodesRoot
+@dataclass(frozen=True, eq=False)
+class SyncRoot:
+    """`sync(…)`; what is selected of each entity is planned when it is met."""
+
+    place: Place
+    field: SyncField
+    arguments: Arguments
+    parts: tuple[tuple[Place, Callable[[Any], Any] | None], ...]
+    """The fields of `Sync`, and what completes tombstones."""
+    rows_of: "Callable[[Entity], SyncRows]"
+
+
+@dataclass(frozen=True, eq=False)
+class SyncRows:
+    """The rows of one entity: `plans` are those of each part that is `upserts`, in order."""
+
+    shape: RowShape
+    plans: Sequence[ObjectPlan]
+
+
+Root = EntitiesRoot | ConnectionRoot | AggregateRoot | NodesRoot | SyncRoot
+
+Part = Root | Step
+"""What asks sources, or Python code."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.arguments import Arguments
+from gateway.execution.change_plan import WatchPlan, plan_sync, plan_watch
 from gateway.execution.connections import connection_plan
 from gateway.execution.leaves import can_be_wire
 from gateway.execution.plain import Complete, completer, is_plain
@@ -38,7 +39,8 @@ from gateway.execution.plan import (
     StepOutput,
 )
 from gateway.execution.reader import Reader
-from gateway.execution.shapes import Place, RowShape
+from gateway.execution.shapes import Place, RowShape, strawberry_field
+from gateway.execution.write_plan import MutationPlan, WriteRoot, plan_mutation
 from resolvers.aggregates import select_aggregate
 from resolvers.annotations import Shape
 from resolvers.computed import BatchedComputed, Computed
@@ -50,9 +52,11 @@ from resolvers.fields import (
     IdField,
     RelationAggregateField,
     RelationField,
-    entity_columns,
 )
+from resolvers.mutation import WriteField
 from resolvers.query import AggregateField, ConnectionField, EntityField, NodeField, NodesField
+from resolvers.selection import field_columns, selections
+from resolvers.sync import SyncField
 
 META = ("__schema", "__type", "__typename")
 COLUMN_FIELDS = (StrawberryField, IdField, EnumField)
@@ -73,7 +77,7 @@ class Planner:
         self._scope = reader.scope
         self._shapes: dict[tuple[Any, ...], RowShape] = {}
         self._completers: dict[tuple[int, ...], Complete | None] = {}
-        self._single: dict[tuple[Any, ...], Root | RelationStep | AggregateStep | None] = {}
+        self._single: dict[tuple[Any, ...], Root | WriteRoot | RelationStep | AggregateStep | None] = {}
 
     @cached_property
     def plan(self) -> Plan | None:
@@ -95,27 +99,61 @@ class Planner:
         return Plan(tuple(selected), constants, roots)
 
     @cached_property
+    def mutation(self) -> MutationPlan | None:
+        """The whole operation's plan; None when it writes nothing, or some root field does not write entities."""
+        return plan_mutation(self._reader, lambda place, number: self._write_root(place, number, alone=True))
+
+    def _write_root(self, place: Place, number: int, *, alone: bool) -> WriteRoot:
+        field = strawberry_field(place)
+        trail: Trail = (place.key, 0) if field.many else (place.key,)
+        row = self._object(RowShape(field.entity, 1), place.details, trail, alone=alone)
+        return WriteRoot(place, field, self._arguments(place), row, number)
+
+    @cached_property
+    def watch(self) -> WatchPlan | None:
+        """The whole operation's plan; None when it is no subscription to changes."""
+        return plan_watch(self._reader, self._arguments, self._rows)
+
+    def _rows(self, shape: RowShape, details: list[FieldDetails], trail: Trail) -> ObjectPlan:
+        return self._object(shape, details, trail, alone=False)
+
+    @cached_property
     def asks_schema(self) -> bool:
         """Whether the operation asks for nothing but the schema."""
         _, selected = self._reader.root
         return bool(selected) and all(details[0].node.name.value in META for details in (selected or {}).values())
 
+    @cached_property
+    def single_roots(self) -> dict[str, Root | RelationStep | AggregateStep | None]:
+        """The root fields, each planned for itself, by key; `__typename` needs no plan."""
+        root_type, selected = self._reader.root
+        if root_type is None or selected is None:
+            return {}
+        planned = {
+            key: self.single(root_type, details)
+            for key, details in selected.items()
+            if details[0].node.name.value != "__typename"
+        }
+        return {key: made for key, made in planned.items() if not isinstance(made, WriteRoot)}
+
     def single(
         self, parent: GraphQLObjectType, details: list[FieldDetails]
-    ) -> Root | RelationStep | AggregateStep | None:
+    ) -> Root | WriteRoot | RelationStep | AggregateStep | None:
         """The plan of one entity field that stands among others; None where it is no such field."""
         identity = (parent.name, *(id(detail.node) for detail in details))
         if identity in self._single:
             return self._single[identity]
         node = details[0].node
         place = self._reader.place(parent, node.alias.value if node.alias else node.name.value, details)
-        made: Root | RelationStep | AggregateStep | None = None
+        made: Root | WriteRoot | RelationStep | AggregateStep | None = None
         if place is not None:
             field = strawberry_field(place)
             if isinstance(field, (RelationField, RelationAggregateField)):
                 parents = RowShape(field.relation.owner(), 0, {field.relation.local})
                 step = self._step(parents, place, (), alone=False)
                 made = step if isinstance(step, (RelationStep, AggregateStep)) else None
+            elif isinstance(field, WriteField):
+                made = self._write_root(place, 0, alone=False)
             elif isinstance(field, GraphField):
                 made = self._roots([place], alone=False)
         self._single[identity] = made
@@ -168,6 +206,8 @@ class Planner:
                 return AggregateRoot(place, field.entity, arguments, selection, complete)
             case NodeField():
                 return self._node_root(place, field, arguments)
+            case SyncField():
+                return plan_sync(self._reader, place, arguments, self._rows, self.completer)
         raise AssertionError(field)
 
     def _node_root(self, place: Place, field: NodeField, arguments: Arguments) -> NodesRoot:
@@ -185,7 +225,8 @@ class Planner:
         """What the fields in `details` select of the rows of `shape`."""
         type_ = self._scope.schema.type_map[shape.entity.name]
         assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
-        shape.wanted.update(entity_columns(shape.entity, self._scope, [detail.node for detail in details]))
+        selected = selections(self._scope, [detail.node for detail in details], type_.name)
+        shape.wanted.update(field_columns(shape.entity, selected))
         outputs: list[Output] = []
         places: list[Place] = []
         for key, fields in self._reader.fields(type_, details).items():
@@ -265,14 +306,8 @@ class Planner:
         self, place: Place, shape: RowShape, parents: RowShape | None, trail: Trail, *, alone: bool
     ) -> ConnectionPlan:
         selection = select_page(shape.entity, self._scope, place.nodes)
-        shape.wanted.update(selection.columns)
 
         def rows(details: list[FieldDetails], suffix: Trail, *, only: bool) -> ObjectPlan:
             return self._object(shape, details, (*trail, place.key, *suffix), alone=alone and only)
 
         return connection_plan(self._scope.schema, place, shape, selection, self._reader.fields, rows)
-
-
-def strawberry_field(place: Place) -> Any:
-    """The Strawberry field behind it."""
-    return place.definition.extensions.get("strawberry-definition")

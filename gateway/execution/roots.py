@@ -1,7 +1,7 @@
 """Runs the root fields of a plan, and puts its answer together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -20,13 +20,15 @@ from gateway.execution.plan import (
     NodesRoot,
     Plan,
     Root,
+    SyncRoot,
 )
 from gateway.execution.run import Run
 from gateway.execution.shapes import Place
+from gateway.execution.syncing import synchronise
 from gateway.execution.values import failed, written
 from resolvers.aggregates import read_aggregate
 from resolvers.ids import decode_id
-from resolvers.loaders import Found, Level, Template, lookup_loader
+from resolvers.loaders import Found, Level, Template
 
 Answers = list[tuple[Place, Outcome]]
 """Of root fields: outcomes of one value each."""
@@ -43,7 +45,14 @@ async def run_plan(run: Run, plan: Plan) -> tuple[dict[str, Any] | None, list[Gr
         answers = [
             each for found in await asyncio.gather(*(take_root(run, root, None) for root in roots)) for each in found
         ]
-    values: dict[str, Any] = dict(plan.constants)
+    return answered(plan.keys, plan.constants, answers)
+
+
+def answered(
+    keys: Sequence[str], constants: Mapping[str, str], answers: Answers
+) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+    """The data and errors of these root fields."""
+    values: dict[str, Any] = dict(constants)
     failures: list[Failure] = []
     dead = False
     for place, outcome in answers:
@@ -51,7 +60,7 @@ async def run_plan(run: Run, plan: Plan) -> tuple[dict[str, Any] | None, list[Gr
         if outcome.failures:
             failures += outcome.failures[0]
             dead = dead or 0 in outcome.dead
-    data = None if dead else {key: values[key] for key in plan.keys}
+    data = None if dead else {key: values[key] for key in keys}
     return data, in_order(data, [failure.located() for failure in failures]) if failures else []
 
 
@@ -82,6 +91,8 @@ async def take_root(run: Run, root: Root, base: Path | None) -> Answers:
         return [(root.place, await _connection(run, root, base))]
     if isinstance(root, AggregateRoot):
         return [(root.place, await _aggregate(run, root))]
+    if isinstance(root, SyncRoot):
+        return [(root.place, await synchronise(run, root, base))]
     return [(root.place, await _nodes(run, root, base))]
 
 
@@ -94,7 +105,7 @@ async def _entities(run: Run, root: EntitiesRoot, base: Path | None) -> Answers:
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             outcomes[member] = failed(member.place, error, (0,), 1, late=False)
     try:
-        level = await _load(run, root.template, dict.fromkeys(keys.values()), alone=run.alone and root.alone)
+        level = await _load(run, root, root.template, dict.fromkeys(keys.values()), alone=run.alone and root.alone)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         outcomes |= {member: failed(member.place, error, (0,), 1) for member in keys}
     else:
@@ -117,10 +128,10 @@ async def _found(
     return dict(zip(keys, [await each for each in found], strict=True))
 
 
-async def _load(run: Run, template: Template, keys: dict[Any, None], *, alone: bool) -> Level:
+async def _load(run: Run, root: Root, template: Template, keys: dict[Any, None], *, alone: bool) -> Level:
     if not keys:
         return NOTHING
-    return await lookup_loader(run.context, template).load_level(keys, alone=alone)
+    return await run.load(root, template, keys, alone=alone)
 
 
 async def _entity(
@@ -148,7 +159,7 @@ async def _connection(run: Run, root: ConnectionRoot, base: Path | None) -> Outc
         page, lookup = bound.page, bound.template.lookup
         assert page is not None  # noqa: S101 - pages are bound with their page
         assert isinstance(lookup, Lookup)  # noqa: S101 - and they are read by lookups
-        answer = await run.context.sources[bound.template.source].lookup(lookup)
+        answer = await run.source(root, bound.template.source).lookup(lookup)
         found = [Found(answer.rows, answer.counts.get(None, 0))]
         return await pages(run, plan, page, bound.layout, found, [Path(base, place.key, place.parent.name)])
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
@@ -174,7 +185,7 @@ async def _aggregate(run: Run, root: AggregateRoot) -> Outcome:
             read = read_aggregate(root.entity, root.selection, root.arguments.bind(run.variables), sizes, skip=0)
             if not root.arguments.variables:
                 root.bound[sizes] = read
-        source = run.context.sources[root.entity.source]
+        source = run.source(root, root.entity.source)
         if len(read.lookups) == 1:
             answers = [await source.aggregate(read.lookups[0])]
         else:
@@ -210,7 +221,7 @@ async def _nodes(run: Run, root: NodesRoot, base: Path | None) -> Outcome:
         plan = root.plan_of(name)
         distinct = dict.fromkeys(key for _, key in wanted)
         try:
-            level = await _load(run, root.template_of(plan), distinct, alone=run.alone and len(indexes) == 1)
+            level = await _load(run, root, root.template_of(plan), distinct, alone=run.alone and len(indexes) == 1)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             failures.extend(Failure(error, place.nodes, at(index), True) for index, _ in wanted)
             return

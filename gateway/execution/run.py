@@ -1,15 +1,17 @@
 """What runs: one operation, and a level of its plan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
+from datasources.base import Datasource
 from datasources.lookup import Row
-from gateway.execution.plan import ObjectPlan
+from gateway.execution.plan import ObjectPlan, Part
 from resolvers.context import Context
+from resolvers.loaders import Level, Template, lookup_loader
 
 if TYPE_CHECKING:
     from gateway.execution.executor import PlanExecutor
@@ -35,6 +37,28 @@ class Run:
         if self._executor is None:
             self._executor = self.make_executor(self)
         return self._executor
+
+    def within(self, context: Context) -> "Run":
+        """A run within this one, that has a context of its own."""
+        return Run(context, self.variables, self.alone, self.executor_within)
+
+    def executor_within(self, inner: "Run") -> "PlanExecutor":
+        """What runs the fields of such a one that are not planned."""
+        return self.executor.within(inner)
+
+    def load(self, part: Part, template: Template, keys: Collection[Any], *, alone: bool = False) -> Awaitable[Level]:
+        """What `part` of the plan finds under these keys."""
+        return lookup_loader(self.context, template).load_level(keys, alone=alone)
+
+    def source(self, part: Part, name: str) -> Datasource:
+        """The source that `part` is about to ask without keys."""
+        return self.context.sources[name]
+
+    def call(self, part: Part, rows: Sequence[Row]) -> None:
+        """Told that Python code is about to be called for these rows; of interest to who watches."""
+
+
+MakeRun = Callable[[Context, VariableValues, bool, "Callable[[Run], PlanExecutor]"], Run]
 
 
 @dataclass(slots=True)

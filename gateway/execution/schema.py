@@ -1,36 +1,29 @@
 """A Strawberry schema whose entities are read by plans."""
 
-from collections import OrderedDict
+import sys
+from functools import partial
 from typing import Any
 
 import orjson
 import strawberry
-from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationDefinitionNode, parse
+from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, parse
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionContext
 
+from datasources.cache import Cache
 from gateway.execution.executor import PlanExecutor
-from gateway.execution.operation import Operation
+from gateway.execution.mutations import run_mutation
+from gateway.execution.operation import Operation, size_of
 from gateway.execution.roots import run_plan
-from gateway.execution.run import Run
+from gateway.execution.run import MakeRun, Run
+from gateway.execution.write_plan import TRANSACTION, refuse_unplanned, writes_entities
+from gateway.execution.written import Written
 from resolvers.context import Context
 
 KEPT_OPERATIONS = 256
 """The drop-in's; those of the pipeline are kept with its documents."""
-KEPT_TEXT = 64 * 1024
-"""Characters of the longest document that is kept."""
-KEPT_INTROSPECTIONS = 16
-"""Answers of one operation, for different variables."""
-
-
-class Written:
-    """Data that is JSON already. No dataclass: orjson would take it apart."""
-
-    __slots__ = ("json",)
-
-    def __init__(self, json: bytes) -> None:
-        self.json = json
+KEPT_BYTES = 32 * 1024 * 1024
 
 
 class Schema(strawberry.Schema):
@@ -39,25 +32,24 @@ class Schema(strawberry.Schema):
     def __init__(self, query: type, *args: Any, **kwargs: Any) -> None:
         """The arguments are those of `strawberry.Schema`."""
         kwargs.setdefault("execution_context_class", PlanExecutor)
-        self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
-        self._operations: OrderedDict[tuple[int, int], Operation] = OrderedDict()
+        self._documents: Cache[str, DocumentNode] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
+        self._operations: Cache[tuple[int, int], Operation] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
         super().__init__(query, *args, **kwargs)
+        if writes_entities(self._schema):
+            self._schema.directives = (*self._schema.directives, TRANSACTION)
 
     def operation_of(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation:
         """What was prepared for an operation, of those that were used last."""
         identity = (id(document), id(node))
         operation = self._operations.get(identity)
         if operation is None:
-            operation = self._operations[identity] = Operation(self, document, node)
-            if len(self._operations) > KEPT_OPERATIONS:
-                self._operations.popitem(last=False)
-        else:
-            self._operations.move_to_end(identity)
+            operation = Operation(self, document, node, partial(self._operations.grow, identity))
+            self._operations.put(identity, operation, size_of(document))
         return operation
 
     def _create_execution_context(self, query: str | None, *args: Any, **kwargs: Any) -> ExecutionContext:
         context = super()._create_execution_context(query, *args, **kwargs)
-        if query and len(query) <= KEPT_TEXT and not self.extensions:  # which may parse and validate otherwise
+        if query and not self.extensions:  # which may parse and validate otherwise
             document = self._valid(query, context)
             if document is not None:
                 context.graphql_document = document
@@ -68,7 +60,6 @@ class Schema(strawberry.Schema):
         """The document, if it is known to be valid or proves to be."""
         document = self._documents.get(query)
         if document is not None:
-            self._documents.move_to_end(query)
             return document
         try:
             document = parse(query, **context.parse_options)
@@ -76,31 +67,35 @@ class Schema(strawberry.Schema):
             return None
         if validate_document(self._schema, document, context.validation_rules):
             return None
-        self._documents[query] = document
-        if len(self._documents) > KEPT_OPERATIONS:
-            self._documents.popitem(last=False)
+        self._documents.put(query, document, sys.getsizeof(query) + size_of(document))
         return document
 
 
 async def run_operation(
-    operation: Operation, variables: VariableValues, context: Context
+    operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run
 ) -> tuple[Any, list[GraphQLError]]:
     """The data and errors of an operation whose variables are coerced."""
     planner = operation.planner(variables)
     if planner is None:
-        return await _executed(operation, variables, context)
+        return await _executed(operation, variables, context, make_run)
+    if planner.mutation is not None:
+        return await run_mutation(
+            make_run(context, variables, True, partial(PlanExecutor.of, operation)), planner.mutation
+        )
     if planner.plan is not None:
-        run = Run(context, variables, True, lambda run: PlanExecutor.of(operation, run))
+        run = make_run(context, variables, True, lambda run: PlanExecutor.of(operation, run))
         return await run_plan(run, planner.plan)
     if planner.asks_schema:
         return await _introspected(operation, variables, context)
-    return await _executed(operation, variables, context)
+    return await _executed(operation, variables, context, make_run)
 
 
 async def _executed(
-    operation: Operation, variables: VariableValues, context: Context
+    operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run
 ) -> tuple[Any, list[GraphQLError]]:
-    executor = PlanExecutor.of(operation, Run(context, variables, False, lambda _: executor))
+    if operation.node.operation is OperationType.MUTATION:
+        refuse_unplanned(operation.node, context)
+    executor = PlanExecutor.of(operation, make_run(context, variables, False, lambda _: executor))
     result = executor.execute_operation()
     if not isinstance(result, ExecutionResult):
         result = await result  # type: ignore[misc]
@@ -121,6 +116,5 @@ async def _introspected(
         if errors:
             return data, errors
         written = orjson.dumps(data)
-        if len(operation.introspections) < KEPT_INTROSPECTIONS:
-            operation.introspections[key] = written
+        operation.keep_introspection(key, written)
     return Written(written), []

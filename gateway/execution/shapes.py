@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails
@@ -35,6 +36,11 @@ class Place:
         return f"{self.parent}.{self.nodes[0].name.value}"
 
 
+def strawberry_field(place: Place) -> Any:
+    """The Strawberry field behind it."""
+    return place.definition.extensions.get("strawberry-definition")
+
+
 @dataclass(eq=False)
 class RowShape:
     """The columns that one lookup reads, for everything that is selected of its rows. It grows while planning."""
@@ -60,7 +66,8 @@ class RowShape:
         return self.columns.index(column) + self.skip
 
     def need_instances(self) -> None:
-        """Python code sees the rows: native values only."""
+        """Python code sees the rows: native values only, and the key."""
+        self.wanted.add(self.entity.key)
         self.native.update(self.entity.column_names)
 
 

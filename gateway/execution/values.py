@@ -14,7 +14,7 @@ from gateway.execution.run import Rank, Run
 from gateway.execution.shapes import Place
 from resolvers.aggregates import AggregateRead, read_aggregate
 from resolvers.fields import relation_template
-from resolvers.loaders import Template, lookup_loader
+from resolvers.loaders import Template
 
 
 def failed(place: Place, error: Exception, rows: Iterable[int], count: int, *, late: bool = True) -> Outcome:
@@ -90,9 +90,7 @@ async def aggregate_keys(run: Run, step: AggregateStep, keys: list[Any]) -> Outc
         values[None] = await written(run, place, step.complete, read.empty())
     outcome = Outcome([None] * count)
     try:
-        levels = await asyncio.gather(
-            *(lookup_loader(run.context, template).load_level(distinct) for template in templates if distinct)
-        )
+        levels = await asyncio.gather(*(run.load(step, template, distinct) for template in templates if distinct))
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         outcome = failed(place, error, (index for index, key in enumerate(keys) if key is not None), count)
     else:
@@ -112,6 +110,7 @@ async def aggregate_keys(run: Run, step: AggregateStep, keys: list[Any]) -> Outc
 
 async def compute(rank: Rank, step: ComputedStep) -> Outcome:
     """What a function makes of each row."""
+    rank.run.call(step, rank.rows)
     found: list[Any] = []
     for instance in rank.instances:
         try:
@@ -125,6 +124,7 @@ async def compute(rank: Rank, step: ComputedStep) -> Outcome:
 async def batch(rank: Rank, step: BatchedStep) -> Outcome:
     """What a function makes of all rows together."""
     run, place, count = rank.run, step.place, len(rank.rows)
+    run.call(step, rank.rows)
     path: Path | None = None
     for key in step.path:
         path = Path(path, key, None)
@@ -143,6 +143,7 @@ async def delegate(rank: Rank, step: DelegatedStep) -> Outcome:
     """What graphql-core makes of a field of each row, with the `info` that it gives resolvers."""
     place, paths = step.place, rank.paths
     assert paths is not None  # noqa: S101 - a plan with such a step is traced
+    rank.run.call(step, rank.rows)
     executors = []
     found: list[Any] = []
     for instance, path in zip(rank.instances, paths, strict=True):

@@ -1,38 +1,17 @@
-"""Variables of the built-in scalars, whose values nearly always are what they should be."""
+"""The variables of an operation, whose values nearly always are what they should be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from graphql import (
-    GraphQLBoolean,
-    GraphQLError,
-    GraphQLFloat,
-    GraphQLID,
-    GraphQLInt,
-    GraphQLSchema,
-    GraphQLString,
-    OperationDefinitionNode,
-    Undefined,
-)
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, Undefined
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
 
+from gateway.execution.inputs import Coerce, coercer
 from gateway.execution.leaves import nullable_of
 
 NO_VARIABLES = VariableValues({}, {})
-
-
-def is_value(scalar: Any, value: Any) -> bool:
-    """Whether the value, which came as JSON, is one of a built-in scalar that input coercion leaves as it is."""
-    if scalar is GraphQLString or scalar is GraphQLID:
-        return type(value) is str
-    if scalar is GraphQLInt:
-        return type(value) is int and -(2**31) <= value < 2**31
-    if scalar is GraphQLBoolean:
-        return type(value) is bool
-    return scalar is GraphQLFloat and type(value) is float and isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +19,8 @@ class Variable:
     """One variable."""
 
     signature: GraphQLVariableSignature
-    type: Any
-    """Without its `!`,"""
     required: bool
-    """if it has one."""
+    coerce: Coerce
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +39,7 @@ class Variables:
             if isinstance(signature, GraphQLError):
                 return cls((), False)
             type_, nullable = nullable_of(signature.type)
-            variables.append(Variable(signature, type_, not nullable))
+            variables.append(Variable(signature, not nullable, coercer(type_)))
         return cls(tuple(variables), True)
 
     def simple(self, values: Mapping[str, Any]) -> VariableValues | None:
@@ -80,8 +57,14 @@ class Variables:
                     return None
                 sources[name] = VariableValueSource(signature)
                 continue
-            if variable.required if value is None else not is_value(variable.type, value):
-                return None
             sources[name] = VariableValueSource(signature, value)
-            coerced[name] = value
+            if value is None:
+                if variable.required:
+                    return None
+                coerced[name] = None
+                continue
+            try:
+                coerced[name] = variable.coerce(value, 0)
+            except Exception:  # noqa: BLE001 - graphql-core says what is wrong, if anything is
+                return None
         return VariableValues(sources, coerced)

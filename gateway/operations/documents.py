@@ -1,11 +1,14 @@
 """Documents, parsed and validated once: a bounded cache from text to what execution needs of it."""
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import strawberry
 from graphql import (
+    DocumentNode,
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -13,11 +16,15 @@ from graphql import (
     validate,
 )
 
+from datasources.cache import Cache
 from gateway.errors import DocumentTooLarge, OperationNotFound, ParseFailed, RequestError, ValidationFailed
-from gateway.execution.operation import Operation, core_schema
+from gateway.execution.operation import Operation, core_schema, size_of
 
-MAXIMUM_TEXT = 4 * 1024 * 1024
-"""Characters of all cached documents together; their syntax trees take about a hundred times as many bytes."""
+DOCUMENTS_BYTES = 128 * 1024 * 1024
+"""Of valid documents together, with their plans."""
+REFUSED, REFUSED_BYTES = 256, 1024 * 1024
+"""Documents that cannot be executed, which are kept apart, with what is wrong: an old app may send its own forever."""
+ERROR_BYTES = 1024
 MAXIMUM_ERRORS = 20
 """Mistakes of one document that are told; finding each takes time."""
 
@@ -26,6 +33,7 @@ MAXIMUM_ERRORS = 20
 class Prepared:
     """A valid document."""
 
+    document: DocumentNode
     operations: Mapping[str, Operation]
     """By name; the anonymous one is called ""."""
 
@@ -52,57 +60,65 @@ class _Invalid:
     kind: type[RequestError]
     errors: Sequence[GraphQLError]
 
+    @classmethod
+    def of(cls, kind: type[RequestError], errors: Sequence[GraphQLError]) -> "_Invalid":
+        """Keeps of the errors what is told of them, but not the document's nodes, which take far more space."""
+        kept = []
+        for error in errors:
+            kept.append(GraphQLError(error.message, extensions=error.extensions))
+            kept[-1].locations = error.locations
+        return cls(kind, kept)
+
+    @property
+    def size(self) -> int:
+        return ERROR_BYTES + sum(ERROR_BYTES + sys.getsizeof(error.message) for error in self.errors)
+
 
 class DocumentCache:
-    """Keeps the documents that were used last, `limit` of them and MAXIMUM_TEXT characters at most."""
+    """Parses and validates documents, and keeps them for when they come again: `limit` of them at most."""
 
     def __init__(self, schema: strawberry.Schema, limit: int, tokens: int) -> None:
+        """`tokens` of a document are the most that it may have."""
         self._schema = schema
-        self._limit = limit
         self._tokens = tokens
-        self._documents: OrderedDict[str, Prepared | _Invalid] = OrderedDict()
-        self._characters = 0
-        self.hits = self.misses = self.evictions = 0
+        self._prepared: Cache[str, Prepared] = Cache(limit, DOCUMENTS_BYTES)
+        self._invalid: Cache[str, _Invalid] = Cache(REFUSED, REFUSED_BYTES)
+
+    @property
+    def caches(self) -> Mapping[str, Cache[Any, Any]]:
+        """By name."""
+        return {"documents": self._prepared, "refused_documents": self._invalid}
 
     def load(self, text: str) -> Prepared:
         """The document of this text, parsed and validated now or earlier. Raises RequestError for an invalid one."""
-        found = self._documents.get(text)
-        if found is None:
-            self.misses += 1
-            found = self._add(text, _prepare(self._schema, text, self._tokens))
-        else:
-            self.hits += 1
-            self._documents.move_to_end(text)
-        if isinstance(found, _Invalid):
-            raise found.kind(found.errors[0].message, found.errors)
-        return found
+        return self._prepared.get(text) or self._add(text)
 
-    def _add(self, text: str, made: Prepared | _Invalid) -> Prepared | _Invalid:
-        self._documents[text] = made
-        self._characters += len(text)
-        while len(self._documents) > self._limit or self._characters > MAXIMUM_TEXT:
-            evicted, _ = self._documents.popitem(last=False)
-            self._characters -= len(evicted)
-            self.evictions += 1
-        return made
+    def _add(self, text: str) -> Prepared:
+        grow = partial(self._prepared.grow, text)
+        found = self._invalid.get(text) or _prepare(self._schema, text, self._tokens, grow)
+        if isinstance(found, Prepared):
+            self._prepared.put(text, found, sys.getsizeof(text) + size_of(found.document))
+            return found
+        self._invalid.put(text, found, sys.getsizeof(text) + found.size)
+        raise found.kind(found.errors[0].message, found.errors)
 
 
-def _prepare(schema: strawberry.Schema, text: str, tokens: int) -> Prepared | _Invalid:
+def _prepare(schema: strawberry.Schema, text: str, tokens: int, grow: Callable[[int], None]) -> Prepared | _Invalid:
     try:
         document = parse(text, max_lexical_tokens=tokens, max_comments=tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
         too_large = "contains more than" in error.message  # graphql-core tells it by the message alone
-        return _Invalid(DocumentTooLarge if too_large else ParseFailed, [error])
+        return _Invalid.of(DocumentTooLarge if too_large else ParseFailed, [error])
     errors = validate(core_schema(schema), document, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
     if errors and errors[-1].message == "Validation aborted.":  # at Python's recursion limit: no mistake of its own
         return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:
-        return _Invalid(ValidationFailed, errors)
+        return _Invalid.of(ValidationFailed, errors)
     operations = {
-        node.name.value if node.name else "": Operation(schema, document, node)
+        node.name.value if node.name else "": Operation(schema, document, node, grow)
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode)
     }
     if not operations:
         return _Invalid(OperationNotFound, [GraphQLError("The document has no operation, only fragments.")])
-    return Prepared(operations)
+    return Prepared(document, operations)

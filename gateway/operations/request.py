@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import BadRequest, PersistedQueryNotSupported
+from gateway.operations.idempotency import read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,12 @@ class OperationRequest:
     operation_name: str | None = None
     read_only: bool = False
     """Whether only queries may be executed, as by GET."""
+    explain: bool = False
+    """Whether the answer is to tell how it came about; it does where the settings allow it."""
+    idempotency_key: str | None = None
+    """By which a mutation that is sent again is recognised, and not done again."""
+    resume_from: str | None = None
+    """The cursor of the last event that a subscriber got earlier."""
 
 
 def read_parameters(parameters: object, *, read_only: bool = False) -> OperationRequest:
@@ -34,8 +41,13 @@ def read_parameters(parameters: object, *, read_only: bool = False) -> Operation
         raise BadRequest("operationName must be a string.")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest("extensions must be an object.")
+    resume_from = (extensions or {}).get("resumeFrom")
+    if resume_from is not None and not isinstance(resume_from, str):
+        raise BadRequest("extensions.resumeFrom must be a string: the cursor of an event.")
     if query is None:
         if parameters.get("documentId") is not None or "persistedQuery" in (extensions or {}):
             raise PersistedQueryNotSupported("This gateway stores no operations: send the text of yours in query.")
         raise BadRequest("query is missing: send the text of an operation.")
-    return OperationRequest(query, variables, operation_name, read_only)
+    explain = extensions is not None and extensions.get("explain") is True
+    key = read_key(extensions)
+    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from)

@@ -1,4 +1,4 @@
-"""Five telling operations, which GraphiQL shows in its first tabs."""
+"""Telling operations, which GraphiQL shows in its first tabs."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,14 @@ from datasources.errors import SourceUnavailable
 from datasources.filters import Operator
 from datasources.lookup import ColumnType
 from datasources.memory import MemorySource
+from datasources.outbox import Watched
 from datasources.registry import Registry
+from datasources.sql import SqliteSource
 from resolvers.checks import check, verify
 from resolvers.definition import Entity
 from resolvers.errors import SchemaError
 from resolvers.query import entities_of
+from tests.datasources.sql.loading import load_sqlite
 from tests.resolvers.shop import ROWS, Query
 from tests.support.sources import Counted, Failing
 
@@ -117,3 +121,32 @@ async def test_what_cannot_be_told_is_let_through() -> None:
         {"crm": Silent(memory), "erp": Away(memory, SourceUnavailable("erp", "is away")), "scm": unknown}
     )
     await verify(of("Customer", "Order", "StockLevel"), registry)
+
+
+def test_a_source_that_keeps_no_changes() -> None:
+    class Silent(Failing):
+        changes = None
+
+    watching = replace(of("Customer")[0], watched=True)
+    silent = Silent(sources()["crm"], SourceUnavailable("crm", "is away"))
+    with pytest.raises(SchemaError) as refusal:
+        check([watching], Registry({"crm": silent}))
+    assert str(refusal.value) == ("Customer is watched, but source 'crm' keeps no changes; SQLite and PostgreSQL do.")
+
+
+async def test_changes_that_are_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "crm.sqlite"
+    watching = replace(of("Customer")[0], watched=True)
+    load_sqlite(path, [watching.collection], {watching.collection_name: []})
+    source = SqliteSource("crm", f"sqlite:///{path}")
+    registry = Registry({"crm": source})
+    await registry.open()
+    with pytest.raises(SchemaError) as refusal:
+        await verify([watching], registry)
+    assert str(refusal.value) == (
+        "Customer is watched; crm.customers: its changes are not kept: install it, by "
+        "`gateway changes install Customer`."
+    )
+    await source.outbox.install([Watched(watching.collection_name, watching.key)])
+    await verify([watching], registry)
+    await registry.close()

@@ -10,7 +10,8 @@ from strawberry.schema.config import StrawberryConfig
 
 import gateway
 from gateway.execution.operation import Operation
-from gateway.execution.schema import Written, run_operation
+from gateway.execution.schema import run_operation
+from gateway.execution.written import Written
 from resolvers.scalars import SCALARS
 
 Answer = tuple[Any, list[Any]]
@@ -35,14 +36,15 @@ class Engines:
     """One graph in three engines."""
 
     query: type
+    mutation: type | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     standard: strawberry.Schema = field(init=False)
     planned: gateway.Schema = field(init=False)
 
     def __post_init__(self) -> None:
         config = StrawberryConfig(scalar_map=SCALARS)
-        self.standard = strawberry.Schema(query=self.query, config=config, **self.options)
-        self.planned = gateway.Schema(query=self.query, config=config, **self.options)
+        self.standard = strawberry.Schema(query=self.query, mutation=self.mutation, config=config, **self.options)
+        self.planned = gateway.Schema(query=self.query, mutation=self.mutation, config=config, **self.options)
 
     async def ask(
         self, document: str, make_context: Callable[[], Any], variables: Mapping[str, Any] | None = None

@@ -7,9 +7,10 @@ import orjson
 import pytest
 
 from datasources.registry import Registry
-from gateway.execution.schema import Written, run_operation
+from gateway.answers import encode
+from gateway.execution.schema import run_operation
+from gateway.execution.written import Written
 from gateway.operations.documents import DocumentCache
-from gateway.transport.json_http import encode
 from resolvers.context import Context
 from tests.gateway.execution.engines import Engines
 from tests.resolvers import shop
@@ -58,4 +59,5 @@ def test_documents_are_counted() -> None:
     cache = DocumentCache(SHOP.planned, limit=2, tokens=100)
     for text in ("{ __typename }", "{ a: __typename }", "{ __typename }", "{ b: __typename }", "{ a: __typename }"):
         cache.load(text)
-    assert (cache.hits, cache.misses, cache.evictions) == (1, 4, 2)
+    documents = cache.caches["documents"]
+    assert (documents.hits, documents.misses, documents.evictions) == (1, 4, 2)

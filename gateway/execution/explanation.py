@@ -1,0 +1,98 @@
+"""What an operation did, as a tree.
+
+Explanation
+└── ExplainedField              a root field, what a relation leads to, or what Python code resolves
+    ├── ExplainedLookup
+    │   └── ExplainedStatement
+    └── ExplainedField …
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Kind = Literal[
+    "entity", "connection", "aggregate", "node", "relation", "computed", "batched", "resolver", "sync", "write"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStatement:
+    """SQL, or a request's line with its body below."""
+
+    text: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedLookup:
+    """What a field had looked up; one that is `shared` is told in full where its `number` comes first."""
+
+    number: int
+    source: str
+    collection: str
+    key: str | None = None
+    """The column of the keys, where there are any."""
+    keys: int | None = None
+    first: tuple[Any, ...] = ()
+    """Some of the keys."""
+    rows: int | None = None
+    milliseconds: float | None = None
+    """With waiting for a turn, and further attempts."""
+    merged: int | None = None
+    """How many other fields were served by it, too."""
+    shared: Literal["merged", "cached"] | None = None
+    """Merged with another field's, or answered by what had been loaded for one."""
+    error: str | None = None
+    statements: tuple[ExplainedStatement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedField:
+    """A field that asks sources or Python code; columns alone are not told."""
+
+    path: str
+    """Its keys in the answer: `customers.nodes.orders`. Root fields that are one lookup are told together: `a, b`.
+
+    Below a resolver it is not known, but for the type: `Order.lines`; that of all resolvers together is empty.
+    """
+    kind: Kind
+    entity: str | None = None
+    relation: str | None = None
+    calls: int | None = None
+    """Objects that Python code was called for."""
+    lookups: tuple[ExplainedLookup, ...] = ()
+    fields: "tuple[ExplainedField, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Milliseconds:
+    """Until the plan was there, with parsing and validating; and from then on."""
+
+    planning: float
+    executing: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An operation that has run."""
+
+    operation: str
+    """query, mutation or subscription,"""
+    name: str | None
+    engine: Literal["planned", "standard"]
+    """Standard: field by field, though entities' fields are planned one by one where they can be;"""
+    reason: str | None
+    """and why."""
+    lookups: int
+    rows: int
+    milliseconds: Milliseconds
+    fields: tuple[ExplainedField, ...]
+    """In the order of the answer; last, what resolvers of the standard engine led to."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Without what is not there."""
+        return asdict(self, dict_factory=_present)
+
+
+def _present(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None and value != ()}

@@ -1,0 +1,128 @@
+"""Runs mutations: one field after the other, each in a transaction in which what it has written is also read."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+from graphql.pyutils import Path
+
+from datasources.errors import ConstraintViolated
+from datasources.lookup import Row
+from datasources.write import Transaction, writable
+from gateway.errors import IdempotencyKeyReused
+from gateway.execution.levels import complete
+from gateway.execution.outcome import Outcome
+from gateway.execution.pages import slice_of
+from gateway.execution.recorded import recorded, replayed
+from gateway.execution.roots import Answers, answered
+from gateway.execution.run import Run
+from gateway.execution.values import failed
+from gateway.execution.write_plan import MutationPlan, WriteRoot
+from gateway.execution.write_returning import Wanted, wanted
+from resolvers.errors import TransactionRolledBack
+from resolvers.mutation import Write
+from resolvers.writes_failures import violated
+from resolvers.writes_program import Program
+
+Group = Sequence[WriteRoot]
+
+
+async def run_mutation(run: Run, plan: MutationPlan) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+    """The operation's data and errors. Raises IdempotencyKeyReused when nothing has been written."""
+    answers: Answers = []
+    for group in plan.groups:
+        try:
+            answers += await write_group(run, group, None)
+        except IdempotencyKeyReused as error:
+            if not answers:
+                raise
+            answers += _failing(group, error)
+    return answered(plan.keys, plan.constants, answers)
+
+
+async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
+    """The values of fields that are written in one transaction. Raises IdempotencyKeyReused."""
+    writes: list[Write] = []
+    root = group[0]
+    try:
+        for root in group:
+            writes.append(root.field.write_of(root.arguments.bind(run.variables), run.context.page_sizes))
+    except Exception as error:  # noqa: BLE001 - it becomes part of the answer
+        return _rolled_back(group, root, error)
+    answers: Answers = []
+    try:
+        async with writable(run.context.sources[root.source]).transaction() as transaction:
+            for root, write in zip(group, writes, strict=True):
+                answers.append((root.place, await _write(run, root, write, transaction, base)))
+    except IdempotencyKeyReused:
+        raise
+    except ConstraintViolated as error:  # at the commit
+        return _rolled_back(group, root, violated(root.field.entity, error))
+    except Exception as error:  # noqa: BLE001 - it becomes part of the answer
+        return _rolled_back(group, root, error)
+    return answers
+
+
+def _rolled_back(group: Group, failing: WriteRoot, error: Exception) -> Answers:
+    """What failed, and the others that went with it."""
+    if len(group) == 1:
+        return _failing(group, error)
+    others = TransactionRolledBack(f"Nothing was written, because {failing.place.key} failed in the same transaction.")
+    return [each for root in group for each in _failing([root], error if root is failing else others)]
+
+
+def _failing(group: Group, error: Exception) -> Answers:
+    return [(root.place, failed(root.place, error, (0,), 1, late=False)) for root in group]
+
+
+async def _write(run: Run, root: WriteRoot, write: Write, transaction: Transaction, base: Path | None) -> Outcome:
+    idempotency = run.context.idempotency
+    if idempotency is None:
+        return await _written(run, root, write, transaction, base)
+    key = f"{idempotency.key}/{root.number}"
+    earlier = await transaction.claim(key, idempotency.digest)
+    if earlier is not None:
+        if earlier.digest != idempotency.digest:
+            raise IdempotencyKeyReused("The Idempotency-Key was used for another request before: use a new one.")
+        return replayed(root.place, earlier.answer)
+    outcome = await _written(run, root, write, transaction, base)
+    await transaction.record(key, recorded(outcome))
+    return outcome
+
+
+async def _written(run: Run, root: WriteRoot, write: Write, transaction: Transaction, base: Path | None) -> Outcome:
+    """The field's value, read within the transaction, by what knows nothing of what was read before."""
+    inner = run.within(run.context.within(run.context.sources.within({root.source: transaction})))
+    program = Program(transaction)
+    wants = wanted(inner, root)
+    rows = await write(program, wants.returning)
+    try:
+        return await _selected(inner, root, wants, program, rows, base)
+    except BaseException:
+        await _give_up(inner)
+        raise
+
+
+async def _selected(
+    run: Run, root: WriteRoot, wants: Wanted, program: Program, rows: Sequence[Row], base: Path | None
+) -> Outcome:
+    wants.know(run, program.made)
+    place, plan = root.place, root.row
+    paths: list[Path | None] | None = None
+    if plan.traced:
+        path = Path(base, place.key, place.parent.name)
+        paths = [Path(path, index, None) if root.field.many else path for index in range(len(rows))]
+    outcome = await complete(run, plan, rows, (plan.shape.wire, 0), paths)
+    if root.field.many:
+        value, failures = slice_of(outcome, 0, len(rows), (place.key,), ())
+        return Outcome([value], {0: failures} if failures else {})
+    if not outcome.failures:
+        return outcome
+    return Outcome(outcome.values, {0: [each.under((place.key,)) for each in outcome.failures[0]]})
+
+
+async def _give_up(run: Run) -> None:
+    """The transaction is about to end: nothing may be under way in it."""
+    run.context.cancel()
+    await asyncio.gather(*run.context.batches, return_exceptions=True)

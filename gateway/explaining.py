@@ -1,0 +1,20 @@
+"""The pipeline of a gateway that may explain itself."""
+
+from gateway.answers import Answer
+from gateway.execution.explain import Explainer
+from gateway.execution.schema import run_operation
+from gateway.operations.request import OperationRequest
+from gateway.pipeline import Execute, Pipeline
+
+
+class ExplainingPipeline(Pipeline):
+    """Tells in `extensions.explain` how an answer came about, where the request asks for that."""
+
+    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_operation) -> Answer:
+        if not request.explain:
+            return await super().run(request, correlation_id, execute)
+        explainer = Explainer()
+        answer = await super().run(request, correlation_id, explainer.run)
+        if explainer.explanation is None:
+            return answer
+        return Answer({**answer.content, "extensions": {"explain": explainer.explanation.as_json()}}, answer.refused)

@@ -1,0 +1,56 @@
+"""Requests that a client may send again without having their effect again: they carry a key."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.errors import BadRequest
+from resolvers.context import Idempotency
+
+HEADER = b"idempotency-key"
+"""https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"""
+EXTENSION = "idempotencyKey"
+_SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def with_key(parameters: object, headers: Mapping[bytes, bytes]) -> object:
+    """The request's parameters with the key that came as a header, as the extension that it stands for."""
+    header = headers.get(HEADER)
+    if header is None:
+        return parameters
+    key = header.decode("latin-1").strip().strip('"')
+    if isinstance(parameters, list):
+        raise BadRequest(f"Each operation of a batch has its own extensions.{EXTENSION}; there is no header for all.")
+    if not isinstance(parameters, dict):
+        return parameters
+    extensions = parameters.get("extensions") or {}
+    if not isinstance(extensions, dict):
+        return parameters
+    if extensions.get(EXTENSION, key) != key:
+        raise BadRequest(f"The Idempotency-Key header and extensions.{EXTENSION} are different.")
+    return {**parameters, "extensions": {**extensions, EXTENSION: key}}
+
+
+def read_key(extensions: Mapping[str, Any] | None) -> str | None:
+    """The request's key. Raises BadRequest."""
+    key = None if extensions is None else extensions.get(EXTENSION)
+    if key is not None and not (isinstance(key, str) and _SANE_KEY.fullmatch(key)):
+        raise BadRequest("An idempotency key is 1 to 255 visible ASCII characters; a random UUID is a good one.")
+    return key
+
+
+def identify(key: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None) -> Idempotency:
+    """What the request is recognised by."""
+    try:
+        text = orjson.dumps([query, variables or {}, operation_name], default=_of_file, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # of integers beyond 64 bits and lone surrogates
+        text = repr((query, variables, operation_name)).encode(errors="surrogatepass")
+    return Idempotency(key, hashlib.sha256(text).digest())
+
+
+def _of_file(value: object) -> object:
+    """A file's name and size, for its object is another one each time."""
+    return [str(getattr(value, name, "")) for name in ("filename", "size")]

@@ -1,0 +1,232 @@
+"""Writes rows and what comes with them within one transaction: one statement for each relation and level."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasources.errors import ConstraintViolated
+from datasources.lookup import Lookup, Row
+from datasources.write import Delete, Insert, Transaction, Update, Write
+from resolvers.definition import Entity, EntityColumn, Relation
+from resolvers.errors import NotFound
+from resolvers.ids import encode_id
+from resolvers.types import camel
+from resolvers.writes_checks import moment_of_write
+from resolvers.writes_failures import conflict, violated
+from resolvers.writes_reading import Changes, Named, New, Patched
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Returning:
+    """What is wanted of written rows: columns, some of them as they stand in JSON, and the same of new children."""
+
+    columns: tuple[str, ...] = ()
+    wire: frozenset[str] = frozenset()
+    children: "Mapping[str, Returning]" = field(default_factory=dict)
+    """By the relation's Python name."""
+
+
+NOTHING = Returning()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The new children of new rows: these are all that they have."""
+
+    returning: Returning
+    parents: Sequence[Any]
+    rows: Sequence[tuple[Any, Row]]
+    """(key of the parent, row), each row as the source returned it: with its own key before its columns."""
+
+
+class Program:
+    """Writes within `transaction`. What cannot be written raises WriteRefused: the transaction is to be rolled back."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.made: list[Made] = []
+
+    async def create(self, entity: Entity, news: Sequence[New], returning: Returning = NOTHING) -> Sequence[Row]:
+        """The new rows, each with its key before the columns that are returned."""
+        rows = await self._in_groups(
+            entity,
+            news,
+            lambda new: tuple(new.values),
+            lambda columns, group: Insert(
+                entity.collection,
+                columns,
+                tuple([tuple(new.values.values()) for new in group]),
+                returning.columns,
+                returning.wire,
+            ),
+        )
+        for name, relation in entity.written_relations.items():
+            await self._create_children(relation, news, rows, returning.children.get(name))
+        return rows
+
+    async def upsert(
+        self, entity: Entity, column: EntityColumn, new: New, returning: Returning = NOTHING
+    ) -> Sequence[Row]:
+        """The row, which is new unless one has the same value of the column."""
+        name = column.column.name
+        changing = tuple(each for each in new.values if _changes(entity, each, new) and each not in (name, entity.key))
+        insert = Insert(
+            entity.collection,
+            tuple(new.values),
+            (tuple(new.values.values()),),
+            returning.columns,
+            returning.wire,
+            conflict=(name,),
+            update=changing or (name,),
+            version=entity.version,
+        )
+        rows = await self._write(entity, insert, [new])
+        for relation in entity.written_relations.values():
+            await self._create_children(relation, [new], rows, None)
+        return rows
+
+    async def update(self, entity: Entity, patches: Sequence[Patched], returning: Returning = NOTHING) -> Sequence[Row]:
+        """The changed rows. Raises NotFound and Conflict where there is none of that key, or of that version."""
+        rows = await self._in_groups(
+            entity,
+            patches,
+            lambda patched: (tuple(patched.values), patched.expected is not None),
+            lambda shape, group: Update(
+                entity.collection,
+                shape[0],
+                tuple([(patched.key, *patched.values.values()) for patched in group]),
+                returning.columns,
+                returning.wire,
+                entity.version,
+                _expected(group, versioned=shape[1]),
+            ),
+        )
+        for name, relation in entity.written_relations.items():
+            await self._change_children(relation, name, patches)
+        return rows
+
+    async def delete(self, entity: Entity, rows: Sequence[Named], returning: Returning = NOTHING) -> Sequence[Row]:
+        """The rows as they were. Raises NotFound and Conflict."""
+        return await self._in_groups(
+            entity,
+            rows,
+            lambda row: row.expected is not None,
+            lambda versioned, group: Delete(
+                entity.collection,
+                tuple(row.key for row in group),
+                returning.columns,
+                returning.wire,
+                entity.version,
+                _expected(group, versioned=versioned),
+            ),
+        )
+
+    async def _create_children(
+        self, relation: Relation, parents: Sequence[New], rows: Sequence[Row], returning: Returning | None
+    ) -> None:
+        keys: list[Any] = []
+        children: list[New] = []
+        name, column = relation.attribute, relation.remote_column
+        for parent, row in zip(parents, rows, strict=True):
+            for child in parent.children.get(name, ()):
+                child.values[column] = row[0]
+                keys.append(row[0])
+                children.append(child)
+        made = await self.create(relation.target(), children, returning or NOTHING) if children else ()
+        if returning is not None:
+            self.made.append(Made(returning, [row[0] for row in rows], list(zip(keys, made, strict=True))))
+
+    async def _change_children(self, relation: Relation, name: str, patches: Sequence[Patched]) -> None:
+        entity, column = relation.target(), relation.remote_column
+        owned = [(patched.key, patched.children[name]) for patched in patches if name in patched.children]
+        of_owner = Returning((column,))
+
+        def each_of(kind: Callable[[Changes], Sequence[Any]]) -> tuple[list[Any], list[Any]]:
+            """All of a kind, and the owner of each."""
+            found = [(row, owner) for owner, changes in owned for row in kind(changes)]
+            return [row for row, _ in found], [owner for _, owner in found]
+
+        gone, owners = each_of(lambda changes: changes.delete)
+        if gone:
+            _check_owners(entity, gone, owners, await self.delete(entity, gone, of_owner))
+        changed, owners = each_of(lambda changes: changes.update)
+        if changed:
+            _check_owners(entity, changed, owners, await self.update(entity, changed, of_owner))
+        linked, owners = each_of(lambda changes: changes.connect)
+        if linked:
+            also = moment_of_write(entity)
+            pairs = zip(linked, owners, strict=True)
+            await self.update(
+                entity, [Patched(row.path, row.key, None, {column: owner} | also) for row, owner in pairs]
+            )
+        added, owners = each_of(lambda changes: changes.create)
+        for child, owner in zip(added, owners, strict=True):
+            child.values[column] = owner
+        if added:
+            await self.create(entity, added)
+
+    async def _in_groups(
+        self,
+        entity: Entity,
+        items: Sequence[Any],
+        shape_of: Callable[[Any], Any],
+        write_of: Callable[[Any, Sequence[Any]], Write],
+    ) -> Sequence[Row]:
+        """The rows of all items, in their order; those of one shape are one statement."""
+        shapes = list(map(shape_of, items))
+        if not shapes:
+            return ()
+        if shapes.count(shapes[0]) == len(shapes):
+            return await self._write(entity, write_of(shapes[0], items), items)
+        groups: dict[Any, list[int]] = {}
+        for index, shape in enumerate(shapes):
+            groups.setdefault(shape, []).append(index)
+        rows: list[Row] = [()] * len(items)
+        for shape, indexes in groups.items():
+            group = [items[index] for index in indexes]
+            found = await self._write(entity, write_of(shape, group), group)
+            for index, row in zip(indexes, found, strict=True):
+                rows[index] = row
+        return rows
+
+    async def _write(self, entity: Entity, write: Write, items: Sequence[New | Named]) -> Sequence[Row]:
+        """The rows of a statement, one for each of the items that it writes."""
+        try:
+            rows = (await self._transaction.write(write)).rows
+        except ConstraintViolated as error:
+            raise violated(entity, error, [item.path for item in items]) from error
+        if len(rows) < len(items):
+            there = {row[0] for row in rows}
+            await self._tell_missing(
+                entity, [item for item in items if isinstance(item, Named) and item.key not in there]
+            )
+        return rows
+
+    async def _tell_missing(self, entity: Entity, items: Iterable[Named]) -> None:
+        """Raises what is to be said of rows that were left alone."""
+        item = next(iter(items))
+        if item.expected is not None:
+            lookup = Lookup(entity.collection, entity.column_names, key=entity.key, keys=(item.key,))
+            for row in (await self._transaction.lookup(lookup)).rows:
+                raise conflict(entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, item.path)
+        raise _not_found(entity, item)
+
+
+def _changes(entity: Entity, column: str, new: New) -> bool:
+    """Whether a row that is there already gets the new one's value of the column."""
+    return column == entity.updated or camel(entity.by_column[column].attribute) in new.given
+
+
+def _expected(rows: Sequence[Named], *, versioned: bool) -> tuple[int, ...]:
+    return tuple(row.expected or 0 for row in rows) if versioned else ()
+
+
+def _check_owners(entity: Entity, items: Sequence[Named], owners: Sequence[Any], rows: Sequence[Row]) -> None:
+    """Raises NotFound for a row that belongs to another owner."""
+    for item, owner, (_, actual) in zip(items, owners, rows, strict=True):
+        if actual != owner:
+            raise _not_found(entity, item)
+
+
+def _not_found(entity: Entity, item: Named) -> NotFound:
+    return NotFound(f"There is no {encode_id(entity.name, item.key)} here.", {"inputPath": list(item.path)})
