@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
-from resolvers import Connection, belongs_to, column, entity, has_many, query_type
+from resolvers import Connection, belongs_to, column, entity, has_many, mutation_type, query_type
 
 
 class OrderStatus(Enum):
@@ -28,7 +28,7 @@ class Customer:
     orders: Connection["Order"] = has_many(by="customer_id")
 
 
-@entity("shop.orders")
+@entity("shop.orders", writable=True, version="version", updated="updated_at")
 class Order:
     """A customer's purchase."""
 
@@ -42,7 +42,7 @@ class Order:
     note: str | None
 
     customer: Customer | None = belongs_to(by="customer_id")
-    lines: Connection["OrderLine"] = has_many(by="order_id")
+    lines: Connection["OrderLine"] = has_many(by="order_id", writable=True)
 
 
 @entity("shop.order_lines")
@@ -52,8 +52,8 @@ class OrderLine:
     quantity: int
     unit_price: Decimal = column(scale=2)
 
-    order: Order | None = belongs_to(by="order_id")
-    product: "Product | None" = belongs_to(by="product_id")
+    order: Order = belongs_to(by="order_id")
+    product: "Product" = belongs_to(by="product_id")
 
 
 @entity("shop.products")
@@ -72,4 +72,6 @@ class Product:
     updated_at: datetime
 
 
-Query = query_type(Customer, Order, OrderLine, Product)
+ENTITIES = (Customer, Order, OrderLine, Product)
+Query = query_type(*ENTITIES)
+Mutation = mutation_type(*ENTITIES)

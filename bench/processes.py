@@ -42,14 +42,26 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 """What is measured, by name: the module that serves it, and its arguments."""
 
-SQLITE = {"gateway": COMMANDS["gateway"], "handwritten": ("bench.servers.handwritten_sqlite", "{port}", "{database}")}
+BY_SOURCE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "postgres": COMMANDS,
+    "sqlite": {
+        "gateway": COMMANDS["gateway"],
+        "handwritten": ("bench.servers.handwritten_sqlite", "{port}", "{database}"),
+    },
+    "changes": {
+        "gateway": COMMANDS["gateway"],
+        "standard": ("bench.servers.standard_changes", "{port}", "{database}"),
+        "handwritten": ("bench.servers.handwritten_changes", "{port}", "{database}"),
+    },
+}
+"""`changes` is PostgreSQL with an outbox."""
 
 
 def gateway_variables(source: str, database: str) -> dict[str, str]:
     """The gateway's settings."""
     url = f"sqlite:///{database}" if source == "sqlite" else database.replace("postgresql://", "postgresql+asyncpg://")
     return {
-        "GATEWAY_GRAPH": "bench.graph",
+        "GATEWAY_GRAPH": "bench.watched" if source == "changes" else "bench.graph",
         "GATEWAY_SOURCES__SHOP__URL": url,
         "GATEWAY_LIMITS__PAGE_MAXIMUM": "10000",
     }
@@ -59,8 +71,7 @@ def gateway_variables(source: str, database: str) -> dict[str, str]:
 def running(name: str, source: str, database: str) -> Iterator[Server]:
     """Starts a server, on any core until it is pinned, and ends it."""
     port = free_port()
-    command = SQLITE[name] if source == "sqlite" else COMMANDS[name]
-    module, *arguments = [part.format(port=port, database=database) for part in command]
+    module, *arguments = [part.format(port=port, database=database) for part in BY_SOURCE[source][name]]
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("GATEWAY_")}
     with subprocess.Popen(
         [sys.executable, "-m", module, *arguments],

@@ -23,7 +23,7 @@ class Outcome:
         return self.value <= self.limit if self.at_most else self.value >= self.limit
 
 
-AGAINST_HANDWRITTEN = {"W1": 1.0, "W2": 0.8, "W3": 0.8, "W4": 0.8, "W5": 1.5}
+AGAINST_HANDWRITTEN = {"W1": 1.0, "W2": 0.8, "W3": 0.8, "W4": 0.8, "W5": 1.5, "W7": 1.3}
 """CPU of the gateway, as a multiple of the hand-written endpoint's, at most."""
 AGAINST_STANDARD = {"W3": 25.0, "W4": 25.0}
 """CPU of the standard engine, as a multiple of the gateway's, at least."""

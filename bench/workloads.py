@@ -30,6 +30,8 @@ class Workload:
     paths: Paths
     source: str = "postgres"
     servers: Sequence[str] = ENGINES
+    bodies: Sequence[Mapping[str, Any]] = ()
+    """What is posted to the paths, if anything is."""
 
     def posts(self) -> list[str]:
         """The requests of GraphQL clients, as they are sent."""
@@ -37,13 +39,19 @@ class Workload:
 
     def gets(self) -> list[str]:
         """The requests to hand-written endpoints, as they are sent."""
+        if self.bodies:
+            return [_posted(path, body) for path, body in zip(self.paths, self.bodies, strict=True)]
         return [f"GET {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n\r\n" for path in self.paths]
 
 
 def _post(document: str, variables: Mapping[str, Any]) -> str:
-    body = orjson.dumps({"query": document, "variables": variables} if variables else {"query": document}).decode()
+    return _posted("/graphql", {"query": document, "variables": variables} if variables else {"query": document})
+
+
+def _posted(path: str, content: Mapping[str, Any]) -> str:
+    body = orjson.dumps(content).decode()
     return (
-        "POST /graphql HTTP/1.1\r\nhost: bench\r\naccept: */*\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body.encode())}\r\n\r\n{body}"
     )
 
@@ -76,6 +84,14 @@ PRODUCTS = """
 query Products {
   products(first: 1000) {
     nodes { sku name category unitPrice weightKg discontinued stock releasedOn createdAt updatedAt }
+  }
+}
+"""
+CREATE = """
+mutation Create($input: OrderInput!) {
+  createOrder(input: $input) {
+    number status total placedAt version
+    lines { nodes { quantity unitPrice productId } }
   }
 }
 """
@@ -120,7 +136,41 @@ def _compared(size: Size) -> list[Workload]:
         ),
         Workload("W6a", f"SQLite: {orders[0]}", *orders[1:], "sqlite", PAIR),
         Workload("W6b", f"SQLite: {latest[0]}", *latest[1:], "sqlite", PAIR),
+        _create(size),
     ]
+
+
+def _create(size: Size) -> Workload:
+    """New orders of customers whom no other workload asks for."""
+    inputs = [_new_order(size, number) for number in range(IDS)]
+    return Workload(
+        "W7",
+        "a new order with three lines",
+        [(CREATE, {"input": each}) for each in inputs],
+        ["/orders"] * len(inputs),
+        servers=PAIR,
+        bodies=inputs,
+    )
+
+
+def _new_order(size: Size, number: int) -> Mapping[str, Any]:
+    lines = [
+        {
+            "productId": str(1 + (number * 7 + line) % size.products),
+            "quantity": 1 + (number + line) % 90,
+            "unitPrice": f"{10 + line}.50",
+        }
+        for line in range(3)
+    ]
+    return {
+        "number": f"SO-NEW-{number:04}",
+        "status": "PENDING",
+        "placedAt": "2026-03-01T10:00:00+00:00",
+        "currency": "EUR",
+        "total": f"{100 + number}.25",
+        "customerId": str(size.customers - number % (size.customers // 4)),
+        "lines": {"create": lines},
+    }
 
 
 def _row_counts(size: Size) -> list[Workload]:

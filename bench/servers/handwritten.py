@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -36,6 +38,16 @@ LINES_WITH_NAMES = """
 SELECT order_lines.order_id, order_lines.quantity, products.name
 FROM order_lines JOIN products ON products.id = order_lines.product_id
 WHERE order_lines.order_id = ANY($1::bigint[]) ORDER BY order_lines.order_id, order_lines.id
+"""
+NEW_ORDER = """
+INSERT INTO orders (number, customer_id, status, placed_at, currency, total, updated_at, version, note)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)
+RETURNING id, number, status, total, placed_at, version
+"""
+NEW_LINES = """
+INSERT INTO order_lines (order_id, product_id, quantity, unit_price)
+SELECT $1, * FROM unnest($2::bigint[], $3::integer[], $4::numeric[])
+RETURNING quantity, unit_price, product_id
 """
 PRODUCT_NAMES = "SELECT id, name FROM products WHERE id = ANY($1::bigint[])"
 
@@ -111,6 +123,36 @@ async def latest_joined(request: Request) -> Response:
     return answer({"customers": {"nodes": with_lines(customers, orders, lines_of)}})
 
 
+async def new_order(request: Request) -> Response:
+    given = orjson.loads(await request.body())
+    lines = given["lines"]["create"]
+    async with request.app.state.pool.acquire() as connection, connection.transaction():
+        id, number, status, total, placed_at, version = await connection.fetchrow(
+            NEW_ORDER,
+            given["number"],
+            int(given["customerId"]),
+            given["status"],
+            datetime.fromisoformat(given["placedAt"]),
+            given["currency"],
+            Decimal(given["total"]),
+            datetime.now(UTC),
+            given.get("note"),
+        )
+        made = await connection.fetch(
+            NEW_LINES,
+            id,
+            [int(line["productId"]) for line in lines],
+            [line["quantity"] for line in lines],
+            [Decimal(line["unitPrice"]) for line in lines],
+        )
+    nodes = [
+        {"quantity": quantity, "unitPrice": unit_price, "productId": f"Product:{product_id}"}
+        for quantity, unit_price, product_id in made
+    ]
+    order = {"number": number, "status": status, "total": total, "placedAt": placed_at, "version": version}
+    return answer({"createOrder": {**order, "lines": {"nodes": nodes}}})
+
+
 def order_of(number: Any, total: Any, placed_at: Any) -> dict[str, Any]:
     return {"number": number, "total": total, "placedAt": placed_at}
 
@@ -156,6 +198,7 @@ if __name__ == "__main__":
     routes = [
         Route("/typename", typename),
         Route("/orders", orders),
+        Route("/orders", new_order, methods=["POST"]),
         Route("/orders/{id:int}", order),
         Route("/ten", ten),
         Route("/products", products),

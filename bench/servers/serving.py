@@ -35,7 +35,8 @@ def serve(app: Starlette, port: int) -> None:
         log_config=None,
         loop="uvloop",
         server_header=False,
-        ws="none",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
     )
     uvicorn.Server(config).run()
 

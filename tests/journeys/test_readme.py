@@ -1,6 +1,7 @@
 """The README's promises, kept by its own words: its commands, its example, its queries."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,37 @@ def test_the_same_graph_reads_postgresql(folder: Path) -> None:
             assert httpx.post(endpoint, json=query).json() == expected
 
 
+def test_explain_shows_what_the_readme_says(folder: Path) -> None:
+    command = shlex.split(block("sh", "gateway explain"))
+    ended = run(*command[3:], cwd=folder)
+    assert timeless(ended.stdout) == timeless(block("text", "lookups"))
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"\d+\.\d\d ms", "… ms", text)
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(((?!http)[^)]+)\)", README)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_an_order_is_made_changed_and_removed(folder: Path) -> None:
+    with running("dev", "--port", "0", cwd=folder) as endpoint:
+        made = httpx.post(endpoint, json={"query": block("graphql", "createOrder")}).json()["data"]["createOrder"]
+        assert [line["amount"] for line in made["lines"]["nodes"]] == ["50.00", "36.40"]
+        variables = {"id": made["id"], "line": made["lines"]["nodes"][0]["id"]}
+        answer = httpx.post(endpoint, json={"query": block("graphql", "updateOrder"), "variables": variables}).json()
+        again = httpx.post(endpoint, json={"query": block("graphql", "updateOrder"), "variables": variables}).json()
+    assert made["version"] == 1
+    assert answer == {
+        "data": {
+            "updateOrder": {
+                "status": "CONFIRMED",
+                "version": 2,
+                "lines": {"nodes": [{"position": 2}, {"position": 3}]},
+            },
+            "deleteOrder": {"number": "SO-README-1"},
+        }
+    }
+    assert [error["extensions"]["code"] for error in again["errors"]] == ["NOT_FOUND", "NOT_FOUND"]

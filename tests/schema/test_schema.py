@@ -1,6 +1,5 @@
 """The demo's graph: every entity and relation is there, everything has a description, the examples are valid."""
 
-from typing import Any
 
 import pytest
 from graphql import (
@@ -15,9 +14,9 @@ from graphql import (
 
 from gateway.graph import make_graph
 from resolvers.query import entities_of
-from schema import EXAMPLES, Query
+from schema import EXAMPLES, Mutation, Query, Subscription
 
-GRAPH: GraphQLSchema = make_graph(Query).schema._schema
+GRAPH: GraphQLSchema = make_graph(Query, mutation=Mutation, subscription=Subscription).schema._schema
 
 RELATIONS = {
     "Customer": {
@@ -115,8 +114,46 @@ def test_the_ways_in() -> None:
     rest = ("suppliers", "warehouses", "stockLevels", "shipments")
     figures = {f"{plural}Aggregate" for plural in names.values() if plural not in rest}
     natural = {"orderByNumber", "productBySku", "invoiceByNumber"}
-    assert set(fields("Query")) == {"node", "nodes", *names, *names.values(), *figures, *natural}
+    assert set(fields("Query")) == {"node", "nodes", "sync", *names, *names.values(), *figures, *natural}
     assert not [field for field, kind in fields("Query").items() if field != "nodes" and kind.endswith("!")]
+
+
+def test_what_can_be_followed() -> None:
+    watched = ("customer", "contact", "opportunity", "product", "order", "orderLine", "invoice")
+    assert set(fields("Subscription")) == {"changes", *(f"{name}Changed" for name in watched)}
+    assert fields("OrderChange") == {
+        "kind": "ChangeKind!",
+        "cursor": "String!",
+        "changedFields": "[String!]!",
+        "key": "ID!",
+        "node": "Order",
+    }
+
+
+def test_what_can_be_written() -> None:
+    every = {
+        "Customer": "Customers",
+        "Contact": "Contacts",
+        "Opportunity": "Opportunities",
+        "Product": "Products",
+        "Order": "Orders",
+        "Invoice": "Invoices",
+    }
+    kept = ("Product", "Invoice")
+    expected = {f"{verb}{name}" for one, many in every.items() for name in (one, many) for verb in ("create", "update")}
+    expected |= {f"delete{name}" for one, many in every.items() if one not in kept for name in (one, many)}
+    expected |= {"upsertProductBySku", "upsertOrderByNumber", "upsertInvoiceByNumber"}
+    assert set(fields("Mutation")) == expected
+    assert fields("OrderInput") == {
+        "number": "String!",
+        "status": "OrderStatus",
+        "placedAt": "DateTime",
+        "currency": "String!",
+        "total": "Decimal!",
+        "customerId": "ID!",
+        "lines": "OrderLinesCreations",
+    }
+    assert fields("OrderLinesCreate").keys() == {"position", "quantity", "unitPrice", "discount", "productId"}
 
 
 def test_scalars() -> None:
@@ -134,17 +171,19 @@ def test_types_and_root_fields_are_described() -> None:
         if not found.description and not is_introspection_type(found) and not is_specified_scalar_type(found)
     ]
     assert silent == []
-    root: Any = GRAPH.query_type
-    assert [name for name, field in root.fields.items() if not field.description] == []
+    for root in (GRAPH.query_type, GRAPH.mutation_type):
+        assert root is not None
+        assert [name for name, field in root.fields.items() if not field.description] == []
 
 
-def test_there_are_five_examples() -> None:
+def test_the_examples_are_telling() -> None:
     assert [title for title, _ in EXAMPLES] == [
         "Three systems one query",
         "Find orders",
         "Revenue by status",
         "Where is my order",
         "Best customers",
+        "Write an order",
     ]
 
 

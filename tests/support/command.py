@@ -33,6 +33,15 @@ def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
 @contextmanager
 def running(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> Iterator[str]:
     """Runs a command that serves; yields the first address that it prints, and ends it."""
+    with started(*arguments, cwd=cwd, variables=variables) as (_, address):
+        yield address
+
+
+@contextmanager
+def started(
+    *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The same, with the process."""
     with subprocess.Popen(
         [*GATEWAY, *arguments],
         cwd=cwd,
@@ -42,7 +51,7 @@ def running(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = No
         text=True,
     ) as process:
         try:
-            yield _address(process)
+            yield process, _address(process)
         finally:
             process.terminate()
 

@@ -1,11 +1,14 @@
 """Datasources that tests wrap around others: one that counts, one that fails, one that waits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from datasources.base import Capabilities, Datasource
+from datasources.changes import ChangeFeed, feed_of
 from datasources.errors import DatasourceError
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.write import Delete, Recorded, Transaction, Write, writable
 
 
 class Counted:
@@ -14,6 +17,8 @@ class Counted:
     def __init__(self, source: Datasource) -> None:
         self.source = source
         self.lookups: list[Lookup | AggregateLookup] = []
+        self.statements: list[str] = []
+        """What was asked in transactions and outside, as `insert orders 1`."""
 
     @property
     def collections(self) -> list[str]:
@@ -28,6 +33,10 @@ class Counted:
     def capabilities(self) -> Capabilities:
         return self.source.capabilities
 
+    @property
+    def changes(self) -> ChangeFeed | None:
+        return feed_of(self.source)
+
     async def open(self) -> None:
         await self.source.open()
 
@@ -41,12 +50,56 @@ class Counted:
         return await self.source.describe(collection)
 
     async def lookup(self, lookup: Lookup) -> Rows:
-        self.lookups.append(lookup)
+        self.note(lookup)
         return await self.source.lookup(lookup)
 
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
-        self.lookups.append(lookup)
+        self.note(lookup)
         return await self.source.aggregate(lookup)
+
+    def note(self, lookup: Lookup | AggregateLookup) -> None:
+        self.lookups.append(lookup)
+        self.statements.append(f"lookup {lookup.collection.name}")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self.statements.append("begin")
+        try:
+            async with writable(self.source).transaction() as transaction:
+                yield _Counted(transaction, self)
+        except BaseException:
+            self.statements.append("rollback")
+            raise
+        self.statements.append("commit")
+
+
+class _Counted:
+    """A transaction of a counted source."""
+
+    def __init__(self, transaction: Transaction, source: Counted) -> None:
+        self._transaction = transaction
+        self._source = source
+
+    async def lookup(self, lookup: Lookup) -> Rows:
+        self._source.note(lookup)
+        return await self._transaction.lookup(lookup)
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        self._source.note(lookup)
+        return await self._transaction.aggregate(lookup)
+
+    async def write(self, write: Write) -> Rows:
+        count = len(write.keys if isinstance(write, Delete) else write.rows)
+        self._source.statements.append(f"{type(write).__name__.lower()} {write.collection.name} {count}")
+        return await self._transaction.write(write)
+
+    async def claim(self, key: str, digest: bytes) -> Recorded | None:
+        self._source.statements.append(f"claim {key}")
+        return await self._transaction.claim(key, digest)
+
+    async def record(self, key: str, answer: bytes) -> None:
+        self._source.statements.append(f"record {key}")
+        await self._transaction.record(key, answer)
 
 
 class Failing(Counted):
