@@ -44,7 +44,7 @@ def bench(
     if quick:
         options = Options(rounds=1, seconds=0.05, warm_up=0.0, concurrency=2)
     chosen = _chosen(only, size) if only or not subscribed else []
-    audiences = _audiences(small=not only, all=subscribed, quick=quick)
+    audiences = _audiences(subscribed or not only, subscribed, quick)
     os.sched_setaffinity(0, CLIENT_CORES)
     with console.status("The data") as status:
         report = _measured(chosen, audiences, size, options, status.update, soaked=soaked)
@@ -66,12 +66,12 @@ def _chosen(only: str, size: data.Size) -> list[workloads.Workload]:
     return [workload for workload in known if not names or workload.name.startswith(names)]
 
 
-def _audiences(*, small: bool, all: bool, quick: bool) -> Sequence[Audience]:
+def _audiences(some: bool, all: bool, quick: bool) -> Sequence[Audience]:
+    if not some:
+        return []
     if quick:
-        return [TINY] if small or all else []
-    if all:
-        return [SMALL, LARGE]
-    return [SMALL] if small else []
+        return [TINY]
+    return [SMALL, LARGE] if all else [SMALL]
 
 
 def _measured(
@@ -97,9 +97,9 @@ def _measured(
         sizes = {workload.name: check_answers(workload, among) for workload, among in compared}
         results = measure(compared, options, tell)
         memory = _soak(size, databases["postgres"], tell) if soaked else []
-        for key in servers:
-            ...
-    return Report([workload for workload in chosen if workload.name.startswith("W")], sizes, results, memory)
+        deliveries = deliver(audiences, size, databases["postgres"], options, tell)
+    shown = [workload for workload in chosen if workload.name.startswith("W")]
+    return Report(shown, sizes, results, memory, audiences, deliveries)
 
 
 def _soak(size: data.Size, database: str, tell: Callable[[str], None]) -> list[float]:

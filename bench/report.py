@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Result, Results
+from bench.subscriptions import SERVERS as DELIVERING
+from bench.subscriptions import Audience, Deliveries, Delivery
 from bench.targets import Outcome, cpu_ratio, marginal_costs, outcomes
 from bench.workloads import Workload
 
 SERVERS = ("gateway", "handwritten", "standard", "standard, untuned", "standard, uncached")
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+NAMES = {"gateway": "gateway", "handwritten": "hand-written", "standard": "standard engine"}
+"""Those in the documentation."""
+RESULTS, DELIVERIES = "results", "subscriptions"
+"""The parts of the documentation, by the marks that they are between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +35,22 @@ class Report:
     results: Results
     memory: Sequence[float]
     """MiB, over the soak."""
+    audiences: Sequence[Audience] = ()
+    deliveries: Deliveries = field(default_factory=dict)
 
     @property
     def outcomes(self) -> list[Outcome]:
-        return outcomes(self.results, self.memory)
+        return outcomes(self.results, self.memory, self.deliveries)
 
 
 def show(report: Report, console: Console) -> None:
-    console.print(_cpu_table(report))
-    console.print(_latency_table(report))
+    if report.workloads:
+        console.print(_cpu_table(report))
+        console.print(_latency_table(report))
     if any(name.startswith("rows") for name, _ in report.results):
         console.print(_rows_table(report))
+    for audience in report.audiences:
+        console.print(_deliveries_table(audience, report.deliveries))
     console.print(_targets_table(report.outcomes))
 
 
@@ -90,6 +100,41 @@ def _rows_table(report: Report) -> Table:
     return table
 
 
+def _deliveries_table(audience: Audience, deliveries: Deliveries) -> Table:
+    table = _table(f"Subscriptions: {audience.title}", "", *DELIVERY_COLUMNS)
+    for server in DELIVERING:
+        table.add_row(server, *_delivery(deliveries, audience, server))
+    return table
+
+
+DELIVERY_COLUMNS = (
+    "commits/s",
+    "delivered",
+    "of",
+    "CPU per event, µs",
+    "events per CPU s",
+    "CPU / gateway's",
+    "p50/p99 ms",
+    "core busy",
+    "KiB each",
+)
+
+
+def _delivery(deliveries: Deliveries, audience: Audience, server: str) -> list[str]:
+    delivery: Delivery = deliveries[audience.name, server]
+    return [
+        f"{delivery.rate:.0f}",
+        f"{delivery.delivered:,}",
+        f"{delivery.expected:,}",
+        f"{delivery.cpu:.1f}",
+        f"{1e6 / delivery.cpu:,.0f}",
+        f"{delivery.cpu / deliveries[audience.name, 'gateway'].cpu:.2f}",
+        f"{delivery.p50:.1f}/{delivery.p99:.1f}",
+        f"{delivery.busy:.0%}",
+        f"{delivery.memory:.0f}",
+    ]
+
+
 def _targets_table(targets: Sequence[Outcome]) -> Table:
     table = _table("Targets", "", "measured", "target", "")
     for target in targets:
@@ -115,25 +160,37 @@ def to_json(report: Report) -> bytes:
         ],
         "answer_bytes": report.sizes,
         "memory_mib": list(report.memory),
+        "subscriptions": [
+            {"audience": audience, "server": server, **asdict(delivery)}
+            for (audience, server), delivery in report.deliveries.items()
+        ],
         "targets": [{**asdict(target), "met": target.met} for target in report.outcomes],
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2)
 
 
 def write_into(document: Path, report: Report) -> None:
-    """Puts the figures into the document, between the marks that it has for them."""
+    """Puts what was measured into the document, between the marks that it has for it."""
     text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n{_markdown(report)}\n{END}{after}", encoding="utf-8")
+    if report.workloads:
+        text = _with(text, RESULTS, _markdown(report))
+    if report.audiences:
+        text = _with(text, DELIVERIES, _deliveries_markdown(report))
+    document.write_text(text, encoding="utf-8")
+
+
+def _with(text: str, part: str, content: str) -> str:
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def _markdown(report: Report) -> str:
-    names = ("gateway", "hand-written", "standard engine")
     lines = [
         f"{processor()}, Python {platform.python_version()}; milliseconds of CPU per request, and multiples:",
         "",
-        f"| | | {' | '.join(names)} | gateway / hand-written | standard / gateway |",
+        f"| | | {' | '.join(NAMES.values())} | gateway / hand-written | standard / gateway |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     for workload in report.workloads:
@@ -144,6 +201,16 @@ def _markdown(report: Report) -> str:
             ratio(report, workload.name, "standard", "gateway"),
         ]
         lines.append(f"| {workload.name} | {workload.title} | {' | '.join(cells + multiples)} |")
+    return "\n".join(lines)
+
+
+def _deliveries_markdown(report: Report) -> str:
+    lines = [f"{processor()}, Python {platform.python_version()}:"]
+    for audience in report.audiences:
+        columns = " | ".join(DELIVERY_COLUMNS)
+        lines += ["", f"| {audience.title} | {columns} |", f"|---|{'--:|' * len(DELIVERY_COLUMNS)}"]
+        for server in DELIVERING:
+            lines.append(f"| {NAMES[server]} | {' | '.join(_delivery(report.deliveries, audience, server))} |")
     return "\n".join(lines)
 
 

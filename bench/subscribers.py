@@ -179,7 +179,8 @@ async def run(crowd: Crowd) -> Heard:
     subscribers = Subscribers(crowd)
     connection = await asyncpg.connect(crowd.database)
     try:
-        found = dict(await connection.fetch(ORDERS, [group.customer_id for group in crowd.groups]))
+        rows = await connection.fetch(ORDERS, [group.customer_id for group in crowd.groups])
+        found = {customer_id: id for customer_id, id in rows}
         writer = Writer(connection, [found[group.customer_id] for group in crowd.groups])
         return await _measured(crowd, subscribers, writer)
     finally:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from bench.data import Size
+from bench.measure import Options
 from bench.processes import Server, pin_when_ready, running
 from bench.subscribers import Crowd, Group, Heard
 from datasources.outbox import Watched
@@ -54,7 +55,7 @@ class Audience:
         return f"{self.subscribers:,} in {self.groups} groups"
 
 
-SMALL = Audience("S1", groups=50, members=20, rate=100.0)
+SMALL = Audience("S1", groups=10, members=100, rate=100.0, rates={"standard": 20.0})
 LARGE = Audience("S2", groups=50, members=100, rate=100.0, rates={"standard": 20.0})
 TINY = Audience("S0", groups=4, members=5, rate=100.0)
 
@@ -68,7 +69,7 @@ class Delivery:
     rate: float
     """Commits a second."""
     cpu: float
-    """Microseconds of the server's CPU for an event that is delivered."""
+    """Microseconds of the server's CPU for an event that is delivered, with all that making it takes."""
     p50: float
     p99: float
     """Milliseconds from the commit until 50 and 99 of 100 events are there."""
@@ -86,24 +87,25 @@ def deliver(
     audiences: Sequence[Audience],
     size: Size,
     database: str,
-    rounds: int,
-    seconds: float,
+    options: Options,
     tell: Callable[[str], None],
 ) -> dict[tuple[str, str], Delivery]:
     """Each audience on each server, which is started anew for it; the servers take turns.
 
     Raises RuntimeError when one does not deliver, or when they deliver different things.
     """
+    results: dict[tuple[str, str], Delivery] = {}
+    if not audiences:
+        return results
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    results: dict[tuple[str, str], Delivery] = {}
     with _outbox(database):
         for audience in audiences:
             heard: dict[str, list[Heard]] = defaultdict(list)
-            for number in range(rounds):
+            for number in range(options.rounds):
                 for name in SERVERS:
                     tell(f"{audience.title}: round {number + 1}, {name}")
-                    heard[name].append(_heard(audience, size, database, name, seconds))
+                    heard[name].append(_heard(audience, size, database, name, options.seconds))
             _check_alike(heard)
             results |= {(audience.name, name): summary(taken) for name, taken in heard.items()}
     return results

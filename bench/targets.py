@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.measure import Results
+from bench.subscriptions import Deliveries
 
 SOAK_GROWTH = 8.0
 """MiB that the allocator may take over a soak once every code path has run."""
@@ -29,9 +30,11 @@ AGAINST_STANDARD = {"W3": 25.0, "W4": 25.0}
 """CPU of the standard engine, as a multiple of the gateway's, at least."""
 THROUGHPUT = {("W0", "standard"): 3.0, ("W0", "standard, uncached"): 12.0, ("W1", "standard"): 2.0}
 """Requests a second of the gateway, as a multiple of another's, at least."""
+DELIVERED_AGAINST_STANDARD = 10.0
+"""Events that the gateway delivers in a second of CPU, as a multiple of the standard engine's, at least."""
 
 
-def outcomes(results: Results, memory: Sequence[float]) -> list[Outcome]:
+def outcomes(results: Results, memory: Sequence[float], deliveries: Deliveries) -> list[Outcome]:
     """Every target whose workload was measured. `memory` in MiB, from `measure.soak`."""
     return [
         *(
@@ -67,6 +70,7 @@ def outcomes(results: Results, memory: Sequence[float]) -> list[Outcome]:
         *_rows(results),
         *_rotation(results),
         *_memory(memory),
+        *_deliveries(deliveries),
     ]
 
 
@@ -104,3 +108,16 @@ def _memory(memory: Sequence[float]) -> list[Outcome]:
         return []
     settled = memory[len(memory) // 5]
     return [Outcome("MiB gained over the soak's last four fifths", memory[-1] - settled, SOAK_GROWTH, True)]
+
+
+def _deliveries(deliveries: Deliveries) -> list[Outcome]:
+    found = []
+    for (audience, server), delivery in deliveries.items():
+        if server != "gateway":
+            continue
+        share, ratio = delivery.delivered / delivery.expected, deliveries[audience, "standard"].cpu / delivery.cpu
+        found += [
+            Outcome(f"{audience}: events delivered / expected", share, 1.0, False),
+            Outcome(f"{audience}: events per CPU second / standard", ratio, DELIVERED_AGAINST_STANDARD, False),
+        ]
+    return found

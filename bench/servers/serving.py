@@ -35,6 +35,7 @@ def serve(app: Starlette, port: int) -> None:
         log_config=None,
         loop="uvloop",
         server_header=False,
+        timeout_graceful_shutdown=5,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )

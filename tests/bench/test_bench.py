@@ -38,6 +38,8 @@ def test_measures_every_workload_on_every_server(home: Path) -> None:
     expected = [pair for each in workloads.every(TINY) for pair in product([each.name], each.servers)]
     assert [(each["workload"], each["server"]) for each in measured["results"]] == expected
     assert all(each["cpu"] > 0 and each["throughput"] > 0 for each in measured["results"])
+    assert [each["server"] for each in measured["subscriptions"]] == ["gateway", "handwritten", "standard"]
+    assert all(each["delivered"] == each["expected"] > 0 for each in measured["subscriptions"])
     assert "W3: CPU per request / hand-written" in ended.stdout
 
 

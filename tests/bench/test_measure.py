@@ -32,7 +32,9 @@ def test_targets_are_held_against_the_servers_of_one_run() -> None:
         ("W3", "handwritten"): result(2.5),
         ("W3", "standard"): result(40.0),
     }
-    told = [(each.text, each.value, each.met) for each in outcomes(results, [90.0, 100.0, 100.0, 105.0, 110.0, 115.0])]
+    told = [
+        (each.text, each.value, each.met) for each in outcomes(results, [90.0, 100.0, 100.0, 105.0, 110.0, 115.0], {})
+    ]
     assert told == [
         ("W3: CPU per request / hand-written", 0.8, True),
         ("W3: CPU per request of the standard engine / gateway", 20.0, False),

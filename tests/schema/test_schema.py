@@ -1,6 +1,5 @@
 """The demo's graph: every entity and relation is there, everything has a description, the examples are valid."""
 
-
 import pytest
 from graphql import (
     GraphQLInputObjectType,
