@@ -41,9 +41,7 @@ class ChangeFeed(Protocol):
     async def head(self) -> str:
         """The cursor behind everything that is visible now: what comes after it is new."""
 
-    async def read(
-        self, after: str, limit: int, collections: Mapping[str, Collection]
-    ) -> tuple[Sequence[Change], str]:
+    async def read(self, after: str, limit: int, collections: Mapping[str, Collection]) -> tuple[Sequence[Change], str]:
         """At most `limit` changes behind a cursor, oldest first, and the cursor to go on from.
 
         Only those of `collections` (by name) are told; the cursor moves past the others too. Raises CursorExpired when

@@ -53,6 +53,11 @@ class Collection:
     def by_name(self) -> Mapping[str, Column]:
         return {column.name: column for column in self.columns}
 
+    @cached_property
+    def json_columns(self) -> frozenset[str]:
+        """Those whose values are lists and dictionaries."""
+        return frozenset(column.name for column in self.columns if column.type is ColumnType.JSON)
+
 
 @dataclass(frozen=True, slots=True)
 class Through:
@@ -91,6 +96,25 @@ class Lookup:
 
     A keyed lookup's key is native all the same.
     """
+    origin: "Lookup | None" = field(default=None, compare=False, repr=False)
+    """The lookup that this one was made of; those of one origin differ in their keys alone."""
+
+    def of(self, keys: tuple[Any, ...]) -> "Lookup":
+        """The same lookup of these keys. Made for each request: `dataclasses.replace` would take twice as long."""
+        return Lookup(
+            self.collection,
+            self.columns,
+            self.key,
+            keys,
+            self.through,
+            self.filter,
+            self.order,
+            self.after,
+            self.limit,
+            self.count,
+            self.wire,
+            self,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from stamina.instrumentation import set_on_retry_hooks
 from datasources.base import Capabilities, Datasource
 from datasources.deadlines import Call, Deadlines
 from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
+from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.slots import Slots
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
 
@@ -90,9 +92,10 @@ class _Resilient:
         self._source = source
         self._policy = policy
         self._breaker = Breaker(policy.breaker_failures, policy.breaker_seconds, clock)
-        self._slots = asyncio.Semaphore(policy.concurrency)
+        self._slots = Slots(policy.concurrency)
         self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
+        self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup))
 
     @property
     def name(self) -> str:
@@ -117,7 +120,7 @@ class _Resilient:
         return await self._before_deadline(self._source.describe(collection))
 
     async def lookup(self, lookup: Lookup) -> Rows:
-        return await self._guarded(self._source.lookup, lookup)
+        return await self._joint.lookup(lookup)
 
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
         return await self._guarded(self._source.aggregate, lookup)
@@ -127,12 +130,13 @@ class _Resilient:
         self._refuse_when_open()
         call = self._deadlines.start()
         try:
-            await self._take_slot(call)
+            if not self._slots.take():
+                await self._wait_for_slot(call)
             try:
                 self._refuse_when_open()  # it may have opened in the meantime
                 return await self._watched(ask, lookup, call)
             finally:
-                self._slots.release()
+                self._slots.give_back()
         finally:
             call.stop()
 
@@ -160,15 +164,12 @@ class _Resilient:
         if self._breaker.is_open:
             raise SourceUnavailable(self.name, "failed repeatedly and is left alone for a moment")
 
-    async def _take_slot(self, call: Call) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _wait_for_slot(self, call: Call) -> None:
         if self._waiting >= self._policy.waiting:
             raise SourceUnavailable(self.name, "is overloaded")
         self._waiting += 1
         try:
-            await self._slots.acquire()
+            await self._slots.wait()
         except asyncio.CancelledError:
             if not call.stop():
                 raise

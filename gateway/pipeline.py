@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 from graphql.execution.values import VariableValues
 
+from datasources.deadlines import Deadlines
 from gateway.answers import Answer, executed, refused
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
@@ -26,6 +27,7 @@ class Pipeline:
         self._graph = graph
         self._make_context = make_context
         self._seconds = limits.seconds
+        self._deadlines = Deadlines(limits.seconds)
         self._documents = DocumentCache(graph, limits.documents, limits.tokens)
 
     async def run(self, request: OperationRequest, correlation_id: str) -> Answer:
@@ -39,18 +41,20 @@ class Pipeline:
             data, errors = await self._execute(operation, variables)
         except RequestError as error:
             return refused(error)
-        except TimeoutError:
-            return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
         return executed(data, errors, correlation_id)
 
     async def _execute(self, operation: Operation, variables: VariableValues) -> tuple[Any, Sequence[GraphQLError]]:
         context = self._make_context()
+        call = self._deadlines.start()
         try:
-            async with asyncio.timeout(self._seconds):
-                return await run_operation(operation, variables, context)
-        except BaseException:
+            return await run_operation(operation, variables, context)
+        except BaseException as error:
             context.cancel()
+            if isinstance(error, asyncio.CancelledError) and call.stop():
+                raise OperationTimeout(f"The operation was given up after {self._seconds:g} s.") from error
             raise
+        finally:
+            call.stop()
 
 
 def _check_kind(operation: OperationDefinitionNode, request: OperationRequest) -> None:

@@ -72,6 +72,7 @@ def serve(
         http="httptools",
         log_config=None,
         loop="uvloop" if find_spec("uvloop") else "asyncio",
+        proxy_headers=False,  # nothing here reads who the client is
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         ws="none",

@@ -224,7 +224,7 @@ def _fetch(context: Context, template: Template) -> Fetch:
     lookup = template.lookup
 
     async def rows(keys: tuple[Any, ...]) -> Rows:
-        return await context.sources[template.source].lookup(replace(cast("Lookup", lookup), keys=keys))
+        return await context.sources[template.source].lookup(cast("Lookup", lookup).of(keys))
 
     async def groups(keys: tuple[Any, ...]) -> Rows:
         wanted = cast("AggregateLookup", lookup)

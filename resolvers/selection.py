@@ -91,13 +91,15 @@ def _applies(scope: Scope, condition: str, type_name: str) -> bool:
 
 
 def needed_columns(entity: Entity, selected: Iterable[str]) -> tuple[str, ...]:
-    """The columns that the selected fields need, and the key, in the order of the entity's columns."""
-    wanted = {entity.key}
-    for name in selected:
-        if name.startswith("__"):
-            continue
-        needs = entity.needs.get(name)
-        if needs is None:
-            return entity.column_names
-        wanted.update(needs)
+    """The columns that instances must have for the selected fields: the key is always among them."""
+    wanted = {entity.key, *field_columns(entity, selected)}
     return tuple(name for name in entity.column_names if name in wanted)
+
+
+def field_columns(entity: Entity, selected: Iterable[str]) -> set[str]:
+    """The columns that the selected fields need."""
+    wanted: set[str] = set()
+    for name in selected:
+        if not name.startswith("__"):
+            wanted.update(entity.needs.get(name, entity.column_names))
+    return wanted

@@ -180,15 +180,24 @@ def _compared(column_type: ColumnType) -> Callable[[Expression], Operand]:
 
 def _array(operand: Operand, bind: Bind) -> Expression:
     encode = operand.encode
-    item = "text" if operand.cast is None else operand.cast.name
+    array = RawType("text[]" if operand.cast is None else f"{operand.cast.name}[]")
+    if operand.type in INTEGERS:
+        return cast(cast(bind(_integers), RawType("text")), array)
 
     def distinct(values: tuple[Any, ...]) -> list[Any]:
         present = [value for value in dict.fromkeys(values) if value is not None]
-        if operand.type in INTEGERS:
-            return [value for value in present if -(2**63) <= value < 2**63]
         return present if encode is None else [encode(value) for value in present]
 
-    return cast(bind(distinct), RawType(f"{item}[]"))
+    return cast(bind(distinct), array)
+
+
+def _integers(values: tuple[Any, ...]) -> str:
+    """An array as PostgreSQL writes it: asyncpg would encode number by number."""
+    distinct = dict.fromkeys(values)
+    distinct.pop(None, None)
+    if distinct and not (min(distinct) >= -(2**63) and max(distinct) < 2**63):
+        distinct = {value: None for value in distinct if -(2**63) <= value < 2**63}
+    return f"{{{str([*distinct])[1:-1]}}}"
 
 
 def _in_utc(naive: Expression) -> Expression:

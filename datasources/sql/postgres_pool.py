@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from datasources.slots import Slots
+
 CANCEL_SECONDS = 1.0
 """How long a cancelled statement may take to end. PostgreSQL may miss a request to cancel what it has not yet begun;
 then the connection is closed, which it sees within `client_connection_check_interval`."""
@@ -26,7 +28,7 @@ class PostgresPool:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], size: int) -> None:
         self._connect = connect
         self._size = size
-        self._slots = asyncio.Semaphore(size)
+        self._slots = Slots(size)
         self._connections: set[asyncpg.Connection] = set()
         self._idle: list[asyncpg.Connection] = []
         self._unneeded = 0
@@ -37,11 +39,12 @@ class PostgresPool:
 
     async def fetch(self, text: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """The rows of a statement; raises what asyncpg does. The statement of a cancelled task is cancelled, too."""
-        await self._slots.acquire()
+        if not self._slots.take():
+            await self._slots.wait()
         try:
             connection = self._take() or await self._opened()
         except BaseException:
-            self._slots.release()
+            self._slots.give_back()
             raise
         try:
             rows: list[asyncpg.Record] = await connection.fetch(text, *arguments)
@@ -65,7 +68,7 @@ class PostgresPool:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 for _ in range(self._size):
-                    await self._slots.acquire()
+                    await self._slots.wait()
                 while self._idle:
                     await self._idle[-1].close()
                     self._connections.discard(self._idle.pop())
@@ -94,7 +97,7 @@ class PostgresPool:
             self._connections.discard(connection)
         else:
             self._idle.append(connection)
-        self._slots.release()
+        self._slots.give_back()
 
     async def _recover(self, connection: asyncpg.Connection) -> None:
         """Gives back a connection whose statement did not end as it should, if it answers in time."""

@@ -50,9 +50,9 @@ from resolvers.fields import (
     IdField,
     RelationAggregateField,
     RelationField,
-    entity_columns,
 )
 from resolvers.query import AggregateField, ConnectionField, EntityField, NodeField, NodesField
+from resolvers.selection import field_columns, selections
 
 META = ("__schema", "__type", "__typename")
 COLUMN_FIELDS = (StrawberryField, IdField, EnumField)
@@ -185,7 +185,8 @@ class Planner:
         """What the fields in `details` select of the rows of `shape`."""
         type_ = self._scope.schema.type_map[shape.entity.name]
         assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
-        shape.wanted.update(entity_columns(shape.entity, self._scope, [detail.node for detail in details]))
+        selected = selections(self._scope, [detail.node for detail in details], type_.name)
+        shape.wanted.update(field_columns(shape.entity, selected))
         outputs: list[Output] = []
         places: list[Place] = []
         for key, fields in self._reader.fields(type_, details).items():
@@ -265,7 +266,6 @@ class Planner:
         self, place: Place, shape: RowShape, parents: RowShape | None, trail: Trail, *, alone: bool
     ) -> ConnectionPlan:
         selection = select_page(shape.entity, self._scope, place.nodes)
-        shape.wanted.update(selection.columns)
 
         def rows(details: list[FieldDetails], suffix: Trail, *, only: bool) -> ObjectPlan:
             return self._object(shape, details, (*trail, place.key, *suffix), alone=alone and only)

@@ -60,7 +60,8 @@ class RowShape:
         return self.columns.index(column) + self.skip
 
     def need_instances(self) -> None:
-        """Python code sees the rows: native values only."""
+        """Python code sees the rows: native values only, and the key."""
+        self.wanted.add(self.entity.key)
         self.native.update(self.entity.column_names)
 
 

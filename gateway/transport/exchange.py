@@ -2,18 +2,20 @@
 
 import asyncio
 import re
-import secrets
 from collections.abc import Awaitable, Mapping
+from random import getrandbits
 from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from datasources.deadlines import Timers
 from gateway.errors import PayloadTooLarge, RequestTimeout
 
 BODY_SECONDS = 30
 """Within which a body has to arrive."""
 WATCH_AFTER = 0.05
-"""Seconds after which an operation's client is watched; a quicker one costs no more than a timer."""
+"""Seconds after which an operation's client is watched; of quicker ones there is nothing to gain."""
+WATCHES = Timers(WATCH_AFTER)
 
 CORRELATION_ID = b"x-correlation-id"
 _SANE_ID = re.compile(rb"[\w.:+/=-]{1,128}\Z")
@@ -37,7 +39,7 @@ def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
 def correlation_id_of(headers: Mapping[bytes, bytes]) -> str:
     """The client's own id for this request, or a new one."""
     given = headers.get(CORRELATION_ID, b"")
-    return given.decode() if _SANE_ID.match(given) else secrets.token_hex(8)
+    return given.decode() if given and _SANE_ID.match(given) else f"{getrandbits(64):016x}"
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
@@ -71,35 +73,43 @@ def _within(body: B, limit: int) -> B:
 
 async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
     """What `work` returns. Raises ClientDisconnected, with `work` cancelled, when the client leaves before that."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine is run by a task
-    watcher: asyncio.Task[None] | None = None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    def start() -> None:
-        nonlocal watcher
-        watcher = loop.create_task(watch())
-
-    timer = loop.call_later(WATCH_AFTER, start)
+    watch = _Watch(receive)
+    WATCHES.add(watch)
     try:
         return await work
     except asyncio.CancelledError:
-        if not gone:
+        if not watch.client_left:
             raise
-        task.uncancel()
+        watch.task.uncancel()
         raise ClientDisconnected from None
     finally:
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()
+        WATCHES.discard(watch)
+        if watch.watcher is not None:
+            watch.watcher.cancel()
+
+
+class _Watch:
+    """Cancels a task when its client leaves; begins to look only when the task takes its time."""
+
+    __slots__ = ("_receive", "client_left", "task", "until", "watcher")
+
+    def __init__(self, receive: Receive) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine is run by a task
+        self._receive = receive
+        self.client_left = False
+        self.task = task
+        self.until = 0.0
+        self.watcher: asyncio.Task[None] | None = None
+
+    def expire(self) -> None:
+        self.watcher = self.task.get_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.client_left = True
+        self.task.cancel()
 
 
 async def respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

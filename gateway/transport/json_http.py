@@ -31,13 +31,14 @@ from gateway.transport.exchange import (
     respond,
     unless_disconnected,
 )
-from gateway.transport.negotiation import HTML, JSON, negotiate
+from gateway.transport.negotiation import GRAPHQL_JSON, HTML, JSON, negotiate
 from gateway.transport.uploads import is_upload, read_upload
 
 Headers = Mapping[bytes, bytes]
 
 URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
 JSON_PARAMETERS = ("variables", "extensions")
+CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in (JSON, GRAPHQL_JSON)}
 
 
 class JsonHttp:
@@ -157,7 +158,7 @@ def _decode(text: bytes, what: str) -> object:
 
 async def _send(send: Send, correlation_id: str, media_type: str, answer: Answer | list[Answer]) -> None:
     headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),
         (b"vary", b"Accept, Origin"),
         (b"x-content-type-options", b"nosniff"),

@@ -44,13 +44,13 @@ def statement(dialect: SqlDialect, lookup: Lookup | AggregateLookup) -> str:
     [
         pytest.param(
             Lookup(PEOPLE, ("name",), "id", (1, 2)),
-            "SELECT t0.id, t0.name FROM people AS t0 WHERE t0.id = ANY (CAST($1 AS bigint[]))",
+            "SELECT t0.id, t0.name FROM people AS t0 WHERE t0.id = ANY (CAST(CAST($1 AS text) AS bigint[]))",
             id="by-keys",
         ),
         pytest.param(
             LAST_FIVE,
             """
-            SELECT keys.key, found.c0, found.c1 FROM unnest(CAST($1 AS bigint[])) AS keys(key)
+            SELECT keys.key, found.c0, found.c1 FROM unnest(CAST(CAST($1 AS text) AS bigint[])) AS keys(key)
             JOIN LATERAL (SELECT t0.id AS c0, t0.name AS c1 FROM people AS t0 WHERE t0.manager_id = keys.key
             ORDER BY t0.id DESC LIMIT $2) AS found ON true
             """,
@@ -69,7 +69,7 @@ def statement(dialect: SqlDialect, lookup: Lookup | AggregateLookup) -> str:
             """
             SELECT links.key, t0.label FROM tags AS t0
             JOIN (SELECT DISTINCT t1.person_id AS key, t1.tag_id AS target FROM taggings AS t1
-            WHERE t1.person_id = ANY (CAST($1 AS bigint[]))) AS links ON links.target = t0.id
+            WHERE t1.person_id = ANY (CAST(CAST($1 AS text) AS bigint[]))) AS links ON links.target = t0.id
             """,
             id="through",
         ),
@@ -133,7 +133,7 @@ def statement(dialect: SqlDialect, lookup: Lookup | AggregateLookup) -> str:
             SELECT groups.c0, groups.c1, groups.c2, groups.c3 FROM (SELECT t0.manager_id AS c0, t0.name AS c1,
             count(*) AS c2, CAST(avg(t0.age) AS double precision) AS c3,
             row_number() OVER (ORDER BY t0.name ASC) AS position FROM people AS t0
-            WHERE t0.manager_id = ANY (CAST($1 AS bigint[])) GROUP BY t0.manager_id, t0.name) AS groups
+            WHERE t0.manager_id = ANY (CAST(CAST($1 AS text) AS bigint[])) GROUP BY t0.manager_id, t0.name) AS groups
             WHERE groups.c2 > CAST($2 AS bigint) ORDER BY groups.position LIMIT $3
             """,
             id="groups",

@@ -45,21 +45,21 @@ async def test_ten_roots_are_one_lookup_of_all_their_columns() -> None:
     document = " ".join(f"f{n}: order(id: {n % 5 + 1}) {{ {fields[n % 4]} }}" for n in range(10))
     opened = await asked(f"{{ {document} }}")
     (lookup,) = opened.lookups("erp")
-    assert lookup.columns == ("id", "number", "status", "total", "ledger")
+    assert lookup.columns == ("number", "status", "total", "ledger")
     assert lookup.keys == (1, 2, 3, 4, 5)
 
 
 async def test_relations_that_are_alike_but_for_columns_are_one_lookup() -> None:
     opened = await asked("{ orders { nodes { a: customer { name } b: customer { rating vip } } } }")
     (lookup,) = opened.lookups("crm")
-    assert lookup.columns == ("id", "name", "rating", "vip")
+    assert lookup.columns == ("name", "rating", "vip")
     opened = await asked(
         "query ($n: Int = 2) { customers { nodes { a: orders(first: $n) { nodes { number } } "
         "b: orders(first: $n) { nodes { total } } c: orders(first: 1) { nodes { total } } } } }"
     )
     assert [(each.columns, each.limit) for each in opened.lookups("erp")] == [
-        (("id", "number", "total"), 2),
-        (("id", "total"), 1),
+        (("number", "total"), 2),
+        (("total",), 1),
     ]
 
 
