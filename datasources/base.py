@@ -25,6 +25,8 @@ class Capabilities:
     aggregates: bool = True
     through: bool = True
     """Many-to-many lookups through a junction."""
+    nest: bool = False
+    """Lookups within a lookup, as JSON."""
 
     def beyond(self, other: "Capabilities") -> list[str]:
         """What is asked for here and missing in `other`, by name."""
@@ -37,7 +39,7 @@ EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator))
 
 
 def required(lookup: Lookup | AggregateLookup) -> Capabilities:
-    """What a source must be capable of to answer `lookup`."""
+    """What a source must be capable of to answer `lookup`, not counting what those nested in it ask for."""
     filters = list(nodes(lookup.filter))
     keyed = lookup.key is not None
     read = lookup if isinstance(lookup, Lookup) else None
@@ -53,6 +55,7 @@ def required(lookup: Lookup | AggregateLookup) -> Capabilities:
         count=read is not None and read.count,
         aggregates=read is None,
         through=lookup.through is not None,
+        nest=read is not None and read.nested != (),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import asyncpg
@@ -42,12 +43,15 @@ class PostgresSource:
     Connections are made when lookups need them: a server that is away fails them until it is back, and no start.
     """
 
-    def __init__(self, name: str, url: str, *, pool_size: int = 10, connect_timeout: float = 5.0) -> None:
-        """`connect_timeout` in seconds."""
+    def __init__(
+        self, name: str, url: str, *, pool_size: int = 10, connect_timeout: float = 5.0, nest: bool = True
+    ) -> None:
+        """`connect_timeout` in seconds; without `nest` lookups are not to be nested."""
         self._name = name
         self._dsn = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", url)
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
+        self._capabilities = replace(EVERYTHING_CAPABLE, nest=nest)
         self._pool: PostgresPool | None = None
         self._dialect = PostgresDialect(func.lower)
         self.reader = Reader(name, lambda: self._dialect, self._physical, self._fetch)
@@ -58,7 +62,7 @@ class PostgresSource:
 
     @property
     def capabilities(self) -> Capabilities:
-        return EVERYTHING_CAPABLE
+        return self._capabilities
 
     async def open(self) -> None:
         self._pool = PostgresPool(self._connect, self._pool_size)
@@ -129,6 +133,8 @@ class PostgresSource:
         for name in ("json", "jsonb"):
             await connection.set_type_codec(name, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         [(version, encoding, collations)] = await connection.fetch(_SERVER)
+        settings = ["SET extra_float_digits = 1", "SET jit = off"]
         if version >= 140000:
-            await connection.execute("SET client_connection_check_interval = '1s'")
+            settings.append("SET client_connection_check_interval = '1s'")
+        await connection.execute("; ".join(settings))
         self._dialect = PostgresDialect(folding(version, encoding, frozenset(collations)))
