@@ -23,7 +23,10 @@ logger = logging.getLogger("gateway.errors")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one operation, in the form that JSON gets: `{"data": …}`, with `errors` or only those."""
+    """The answer to one operation, in the form that JSON gets: `{"data": …}`, with `errors` or only those.
+
+    Parts of the data may be JSON already: `Written`, or fragments of orjson's.
+    """
 
     content: dict[str, Any]
     refused: RequestError | None = None

@@ -47,7 +47,7 @@ class Pipeline:
         context = self._make_context()
         call = self._deadlines.start()
         try:
-            return await run_operation(operation, variables, context)
+            return await run_operation(operation, variables, context, nests=True)
         except BaseException as error:
             context.cancel()
             if isinstance(error, asyncio.CancelledError) and call.stop():

@@ -174,6 +174,8 @@ def _literal(text: str) -> Expression:
     """A constant of the statement's, whatever the server's settings say of backslashes."""
     quoted = text.replace("'", "''")
     if "\\" in quoted or not quoted.isprintable():
-        escaped = "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted.replace("\\", "\\\\"))
+        escaped = "".join(
+            each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted.replace("\\", "\\\\")
+        )
         return cast(literal_column(f"E'{escaped}'"), _TEXT)
     return cast(literal_column(f"'{quoted}'"), _TEXT)

@@ -26,7 +26,7 @@ def lookup_shape(lookup: Lookup) -> tuple[Hashable, list[Any]]:
     if after is not None:
         after_shape = tuple([value is None for value in after])
         values.extend([value for value in after if value is not None])
-    shape = (
+    shape: tuple[Hashable, ...] = (
         id(lookup.collection),
         lookup.columns,
         lookup.key,

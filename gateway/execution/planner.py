@@ -15,6 +15,7 @@ from strawberry.types.field import StrawberryField
 from gateway.execution.arguments import Arguments
 from gateway.execution.connections import connection_plan
 from gateway.execution.leaves import can_be_wire
+from gateway.execution.nesting import Nesting
 from gateway.execution.plain import Complete, completer, is_plain
 from gateway.execution.plan import (
     AggregateRoot,
@@ -187,6 +188,7 @@ class Planner:
         assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
         selected = selections(self._scope, [detail.node for detail in details], type_.name)
         shape.wanted.update(field_columns(shape.entity, selected))
+        shape.readers += 1
         outputs: list[Output] = []
         places: list[Place] = []
         for key, fields in self._reader.fields(type_, details).items():
@@ -203,7 +205,8 @@ class Planner:
             outputs.append(StepOutput(place, len(places)))
             places.append(place)
         made = tuple(self._step(shape, place, trail, alone=alone and len(places) == 1) for place in places)
-        return ObjectPlan(type_, shape, tuple(outputs), made, any(step.traced for step in made))
+        traced, nesting = any(step.traced for step in made), Nesting(shape, tuple(outputs), made)
+        return ObjectPlan(type_, shape, tuple(outputs), made, traced, nesting)
 
     def _column(self, shape: RowShape, place: Place) -> ColumnOutput | None:
         field = is_plain(place.definition)

@@ -83,14 +83,14 @@ class Schema(strawberry.Schema):
 
 
 async def run_operation(
-    operation: Operation, variables: VariableValues, context: Context
+    operation: Operation, variables: VariableValues, context: Context, *, nests: bool = False
 ) -> tuple[Any, list[GraphQLError]]:
-    """The data and errors of an operation whose variables are coerced."""
+    """The data and errors of an operation whose variables are coerced; with `nests` parts of it may be JSON already."""
     planner = operation.planner(variables)
     if planner is None:
         return await _executed(operation, variables, context)
     if planner.plan is not None:
-        run = Run(context, variables, True, lambda run: PlanExecutor.of(operation, run))
+        run = Run(context, variables, True, lambda run: PlanExecutor.of(operation, run), nests)
         return await run_plan(run, planner.plan)
     if planner.asks_schema:
         return await _introspected(operation, variables, context)

@@ -195,4 +195,6 @@ def _written(value: object) -> orjson.Fragment:
 def _read(value: object) -> object:
     if isinstance(value, Written):
         return orjson.loads(value.json)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     raise TypeError(value)
