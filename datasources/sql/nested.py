@@ -136,7 +136,7 @@ def _named(stored: Expression, names: Sequence[tuple[str, str]]) -> Expression:
 
 
 def _float(number: Expression) -> Expression:
-    """As orjson writes it: with an exponent, or as `1.0`."""
+    """As orjson writes it: with an exponent, or as `1.0`. From 1e16 to 1e20 PostgreSQL may write more digits."""
 
     def size_below(limit: str) -> Expression:
         return func.abs(number) < literal_column(limit)
@@ -151,7 +151,7 @@ def _float(number: Expression) -> Expression:
         ),
         (size_below("1e-5"), func.replace(text, _literal("e-0"), _literal("e-"))),
         (size_below("1e16"), case((whole, digits.concat(_literal(".0"))), else_=digits)),
-        (size_below("'Infinity'"), text),
+        (and_(size_below("'Infinity'"), func.abs(number) >= literal_column("1e20")), text),
         (number.is_not(null()), _literal(IRREGULAR)),
     )
 
