@@ -9,7 +9,7 @@ from graphql.pyutils import Path
 from datasources.lookup import Row
 from gateway.execution.binding import bind_relation
 from gateway.execution.completion import Form, assemble, assemble_keyed
-from gateway.execution.nesting import fragments, mend, nested_in
+from gateway.execution.nesting import fragments, is_to_be_asked_again, mend, nested_in
 from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.pages import cut_rows, fits, page_by_page, row_path, slice_of, write_all, write_pages
 from gateway.execution.plan import (
@@ -57,11 +57,11 @@ async def _with_nested(rank: Rank, nested: tuple[int, ...]) -> Sequence[Outcome]
         if index not in nested:
             missing[index] = _take(rank, step)
             continue
-        found[index], irregular = fragments(rank.rows, nested.index(index) - len(nested))
+        found[index], irregular = fragments(rank.plan, rank.rows, nested.index(index) - len(nested))
         if irregular:
-            rank.plan.nesting.was_in_vain()
             missing[index] = _mended(rank, step, found[index], irregular)
-    found |= zip(missing, await asyncio.gather(*missing.values()), strict=True)
+    if missing:
+        found |= zip(missing, await asyncio.gather(*missing.values()), strict=True)
     return [found[index] for index in range(len(rank.plan.steps))]
 
 
@@ -99,8 +99,8 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
         try:
             level = await loader.load_level(distinct, alone=run.alone and step.alone)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-            if bound.layout.nested:
-                return await _follow_again(run, step, keys, paths)
+            if is_to_be_asked_again(step.plans, bound.layout, error):
+                return await follow(run.unnested, step, keys, paths)
             return await _unless_empty(run, step, bound, keys, error)
     if paths is not None and step.traced:
         below: Paths = [Path(path, step.place.key, step.place.parent.name) for path in paths]
@@ -112,12 +112,6 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
         shared.append(None)
     outcome = await _join(run, step, bound, level, shared, None)
     return outcome if len(distinct) == count else _spread(outcome, shared, keys)
-
-
-async def _follow_again(run: Run, step: RelationStep, keys: list[Any], paths: Paths) -> Outcome:
-    """Without what was nested, which may be what failed."""
-    step.plans[0].nesting.was_in_vain()
-    return await follow(run.unnested, step, keys, paths)
 
 
 async def _unless_empty(run: Run, step: RelationStep, bound: Bound, keys: list[Any], error: Exception) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLInt, GraphQLString
 
+from datasources.errors import SourceUnavailable
 from datasources.lookup import ColumnType, Lookup, Row
 from datasources.nested import IRREGULAR, Constant, Nested, Value
 from gateway.execution.binding import bind_relation
@@ -29,7 +30,7 @@ DEEPEST = 4
 MOST_ROWS = 250_000
 """Of a lookup and of all that is nested in it, by their limits; three levels of pages of 50 rows are less."""
 PAUSE = 100
-"""How many lookups nothing is nested in, after it was in vain."""
+"""How many lookups nothing is nested in, after one where it was in vain."""
 
 LEAVES = {
     ColumnType.STRING: GraphQLString,
@@ -67,9 +68,6 @@ class Nesting:
     def varies(self) -> bool:
         """Whether their lookups depend on variables."""
         return any(_varies(self.steps[index]) for index in self.nested)
-
-    def was_in_vain(self) -> None:
-        self.pause = PAUSE
 
 
 def _member(output: Output, steps: Sequence[Step]) -> Value | Constant | RelationStep | None:
@@ -192,10 +190,20 @@ def _nested(run: Run, step: Step, rows: int) -> Nested | None:
     )
 
 
-def fragments(rows: Sequence[Row], position: int) -> tuple[Outcome, list[int]]:
+def is_to_be_asked_again(plans: Sequence[ObjectPlan], layout: Layout, error: Exception) -> bool:
+    """Whether a lookup that failed may answer without what is nested in it."""
+    if not layout.nested or isinstance(error, SourceUnavailable):
+        return False
+    plans[0].nesting.pause = PAUSE
+    return True
+
+
+def fragments(plan: ObjectPlan, rows: Sequence[Row], position: int) -> tuple[Outcome, list[int]]:
     """What was nested in the lookup of `rows`, and for which of them it is irregular."""
     texts = [row[position] for row in rows]
     irregular = [index for index, text in enumerate(texts) if text is not None and IRREGULAR in text]
+    if 2 * len(irregular) > len(rows):
+        plan.nesting.pause = PAUSE
     return Outcome([None if text is None else orjson.Fragment(text) for text in texts]), irregular
 
 

@@ -11,7 +11,7 @@ from datasources.lookup import Lookup
 from gateway.execution.binding import bind_page
 from gateway.execution.completion import Form, assemble_keyed
 from gateway.execution.levels import NOTHING, complete, pages
-from gateway.execution.nesting import nested_in
+from gateway.execution.nesting import is_to_be_asked_again, nested_in
 from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.plan import (
     AggregateRoot,
@@ -101,8 +101,7 @@ async def _entities(run: Run, root: EntitiesRoot, base: Path | None) -> Answers:
     try:
         level = await _load(run, bound.template, dict.fromkeys(keys.values()), alone=run.alone and root.alone)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-        if bound.layout.nested:
-            root.plans[0].nesting.was_in_vain()
+        if is_to_be_asked_again(root.plans, bound.layout, error):
             return await _entities(run.unnested, root, base)
         outcomes |= {member: failed(member.place, error, (0,), 1) for member in keys}
     else:
@@ -169,11 +168,10 @@ async def _connection(run: Run, root: ConnectionRoot, base: Path | None) -> Outc
         assert isinstance(lookup, Lookup)  # noqa: S101 - and they are read by lookups
         try:
             answer = await run.context.sources[bound.template.source].lookup(lookup)
-        except Exception:
-            if not bound.layout.nested:
-                raise
-            plan.objects[0].nesting.was_in_vain()
-            return await _connection(run.unnested, root, base)
+        except Exception as error:
+            if is_to_be_asked_again(plan.objects, bound.layout, error):
+                return await _connection(run.unnested, root, base)
+            raise
         found = [Found(answer.rows, answer.counts.get(None, 0))]
         return await pages(run, plan, page, bound.layout, found, [Path(base, place.key, place.parent.name)])
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
@@ -242,8 +240,7 @@ async def _nodes(run: Run, root: NodesRoot, base: Path | None) -> Outcome:
         try:
             level = await _load(run, bound.template, distinct, alone=run.alone and len(indexes) == 1)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-            if bound.layout.nested:
-                plan.nesting.was_in_vain()
+            if is_to_be_asked_again((plan,), bound.layout, error):
                 await find(run.unnested, name, wanted)
             else:
                 failures.extend(Failure(error, place.nodes, at(index), True) for index, _ in wanted)

@@ -1,6 +1,7 @@
 """Lookups within a lookup: their statements, and the JSON that PostgreSQL writes for them."""
 
 import random
+import re
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -105,10 +106,13 @@ def test_statements(lookup: Lookup, expected: str) -> None:
 
 def test_values_stand_where_the_statement_has_them() -> None:
     lookup = replace(TOP, nested=(replace(REPORTS, lookup=replace(REPORTS.lookup, limit=4)), REPORTS, LISTED))
-    statement = rows_statement(PostgresDialect(), CATALOG, replace(lookup, filter=Compare("age", Operator.LT, 9)))
-    _, values = lookup_shape(replace(lookup, filter=Compare("age", Operator.LT, 9)))
-    assert values == [(), 7, 9, 4, 1, 5, 1, 3]
-    assert sorted(statement.arguments(values)) == [1, 1, 3, 4, 5, 7, 9]
+    lookup = replace(lookup, filter=Compare("age", Operator.LT, 9), after=(8,))
+    _, values = lookup_shape(lookup)
+    assert values == [(), 7, 9, 8, 4, 1, 5, 1, 3]
+    statement = rows_statement(PostgresDialect(), CATALOG, lookup)
+    arguments = statement.arguments(values)
+    told = re.sub(r"\$(\d+)", lambda place: str(arguments[int(place[1]) - 1]), statement.text)
+    assert re.findall(r"(?:LIMIT|[<>]=? CAST\() ?(\d+)", told) == list("11411533987")
 
 
 def test_lookups_of_one_shape_are_one_statement() -> None:
