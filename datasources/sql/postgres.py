@@ -49,7 +49,7 @@ SELECT set_config(name, wanted.value, false) FROM pg_settings JOIN (VALUES
   ('client_connection_check_interval', '1s'), ('extra_float_digits', '1'), ('jit', 'off')
 ) AS wanted (name, value) USING (name)
 """
-"""Where a server knows them. Statements of many subqueries may look costly enough to be compiled, which takes 100 ms."""
+"""Where a server knows them. Statements of many subqueries may look costly enough to be compiled, in 100 ms each."""
 
 
 class PostgresSource:
