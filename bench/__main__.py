@@ -16,6 +16,7 @@ from bench.chart import svg
 from bench.measure import Options, check_answers, measure, soak
 from bench.processes import CLIENT_CORES, pin_when_ready, running
 from bench.report import Report, show, to_json, write_into
+from bench.subscriptions import LARGE, SMALL, TINY, Audience, deliver
 
 DOCS = Path(__file__).parent.parent / "docs"
 SOAK_REQUESTS, SOAK_STEPS = 100_000, 10
@@ -30,6 +31,9 @@ def bench(
     concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at any time.")] = 8,
     out: Annotated[Path, typer.Option(help="The file for the figures.")] = Path("artifacts/bench.json"),
     *,
+    subscribed: Annotated[
+        bool, typer.Option("--subscriptions", help="Only subscriptions, with 1,000 and 5,000 sockets.")
+    ] = False,
     soaked: Annotated[bool, typer.Option("--soak", help="Watch the memory over 100,000 requests, too.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Only see that it runs, with little data.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Put the figures and the chart into docs/.")] = False,
@@ -39,15 +43,17 @@ def bench(
     options = Options(rounds, seconds, warm_up=0.5, concurrency=concurrency)
     if quick:
         options = Options(rounds=1, seconds=0.05, warm_up=0.0, concurrency=2)
-    chosen = _chosen(only, size)
+    chosen = _chosen(only, size) if only or not subscribed else []
+    audiences = _audiences(small=not only, all=subscribed, quick=quick)
     os.sched_setaffinity(0, CLIENT_CORES)
     with console.status("The data") as status:
-        report = _measured(chosen, size, options, status.update, soaked=soaked)
+        report = _measured(chosen, audiences, size, options, status.update, soaked=soaked)
     show(report, console)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(to_json(report))
     if docs:
-        (DOCS / "images" / "performance.svg").write_text(svg(report), encoding="utf-8")
+        if report.results:
+            (DOCS / "images" / "performance.svg").write_text(svg(report), encoding="utf-8")
         write_into(DOCS / "performance.md", report)
 
 
@@ -60,8 +66,17 @@ def _chosen(only: str, size: data.Size) -> list[workloads.Workload]:
     return [workload for workload in known if not names or workload.name.startswith(names)]
 
 
+def _audiences(*, small: bool, all: bool, quick: bool) -> Sequence[Audience]:
+    if quick:
+        return [TINY] if small or all else []
+    if all:
+        return [SMALL, LARGE]
+    return [SMALL] if small else []
+
+
 def _measured(
     chosen: Sequence[workloads.Workload],
+    audiences: Sequence[Audience],
     size: data.Size,
     options: Options,
     tell: Callable[[str], None],
@@ -82,6 +97,8 @@ def _measured(
         sizes = {workload.name: check_answers(workload, among) for workload, among in compared}
         results = measure(compared, options, tell)
         memory = _soak(size, databases["postgres"], tell) if soaked else []
+        for key in servers:
+            ...
     return Report([workload for workload in chosen if workload.name.startswith("W")], sizes, results, memory)
 
 

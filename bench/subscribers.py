@@ -83,6 +83,7 @@ class Ears:
     def __init__(self) -> None:
         self.latencies: list[float] = []
         self.example = b""
+        """The first event, which is one for the first group."""
         self.failure: str | None = None
         self._time = b""
         self._moment = 0.0
@@ -97,7 +98,7 @@ class Ears:
         written = data[begin : data.index(b'"', begin)]
         if written != self._time:
             self._time, self._moment = written, datetime.fromisoformat(written.decode()).timestamp()
-            self.example = data[start:stop]
+            self.example = self.example or data[start:stop]
         self.latencies.append(time.time() - self._moment)
 
 

@@ -149,8 +149,8 @@ class NodesField(NodeField):
 def query_type(*classes: type, name: str = "Query") -> type:
     """The query type over these entities. Raises SchemaError when one refers to an entity that is not among them.
 
-    Each entity gets `customer(id:)`, a field for each natural key, `customers(…)` and `customersAggregate(…)`; those that
-    are watched are in `sync(…)`.
+    Each entity gets `customer(id:)`, a field for each natural key, `customers(…)` and `customersAggregate(…)`; those
+    that are watched are in `sync(…)`.
     """
     entities = bind(classes)
     fields = _node_fields(entities)

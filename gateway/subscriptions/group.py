@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datasources.changes import Change
 from datasources.events import Batch, Follower, Hub
 from gateway.errors import OperationTimeout
+from gateway.execution.events import Seen
 from gateway.subscriptions.evaluation import Evaluation
 from gateway.subscriptions.stream import Event, Mailbox, Stream
 
@@ -41,7 +42,8 @@ class Group:
         self._entered = 0
         self._members: set[Mailbox] = set()
         self._error: Exception | None = None
-        self._moved = asyncio.Event()
+        self._moved: asyncio.Event | None = None
+        """There while somebody waits for the group to go on."""
         self._beginning: asyncio.Task[None] | None = None
         self._pumps: list[asyncio.Task[None]] = []
 
@@ -84,16 +86,21 @@ class Group:
                 raise self._error
             if self.ends[source] >= number:
                 return self.ends[source]
+            if self._moved is None:
+                self._moved = asyncio.Event()
             await self._moved.wait()
 
-    async def events(
-        self, source: str, changes: Sequence[Change], cursors: dict[str, str]
-    ) -> AsyncIterator[tuple[int, list[Event]]]:
-        """What changes of a source are, for those who know each source up to its cursor; `cursors` go on with them.
+    def see(self, source: str, changes: Sequence[Change]) -> Sequence[tuple[int, Seen]]:
+        """The changes of a source that are events, each with its number among all."""
+        return self._evaluation.see(source, changes)
 
-        With each list, how many of the changes there are up to its end. Raises OperationTimeout.
+    async def events(
+        self, source: str, seen: Sequence[tuple[int, Seen]], cursors: dict[str, str]
+    ) -> AsyncIterator[tuple[int, list[Event]]]:
+        """Events for those who know each source up to its cursor; `cursors` go on with them.
+
+        With each list, the number of the change that it ends with. Raises OperationTimeout.
         """
-        seen = self._evaluation.see(source, changes)
         for start in range(0, len(seen), CHUNK):
             chunk = [each for _, each in seen[start : start + CHUNK]]
             try:
@@ -134,15 +141,22 @@ class Group:
     async def _pump(self, source: str, follower: Follower) -> None:
         try:
             while True:
-                await self._pass_on(source, await follower.take())
+                batch = await follower.take()
+                seen = self.see(source, batch.changes)
+                if seen:
+                    await self._pass_on(source, batch, seen)
+                self._cursors[source] = batch.cursor
+                if batch.end is not None:
+                    self.ends[source] = batch.end
+                self._wake()
         except Exception as error:  # noqa: BLE001 - each member raises it
             self._fail(error)
         finally:
             follower.close()
 
-    async def _pass_on(self, source: str, batch: Batch) -> None:
+    async def _pass_on(self, source: str, batch: Batch, seen: Sequence[tuple[int, Seen]]) -> None:
         start = None if batch.end is None else batch.end - len(batch.changes)
-        async for count, events in self.events(source, batch.changes, self._cursors):
+        async for count, events in self.events(source, seen, self._cursors):
             for member in list(self._members):
                 for event in events:
                     member.put(event)
@@ -150,21 +164,21 @@ class Group:
             if start is not None:
                 self.ends[source] = start + count
             await asyncio.sleep(0)
-        self._cursors[source] = batch.cursor
-        if batch.end is not None:
-            self.ends[source] = batch.end
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
 
     def _fail(self, error: Exception) -> None:
         self._error = error
         self._on_end(self)
-        self._moved.set()
+        self._wake()
         for member in list(self._members):
             member.end(error)
         for pump in self._pumps:
             if pump is not asyncio.current_task():
                 pump.cancel()
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, None
+        if moved is not None:
+            moved.set()
 
     def _remove(self, mailbox: Mailbox) -> None:
         self._members.discard(mailbox)
@@ -207,13 +221,14 @@ class Resumed:
         rest = None
         while rest is None:
             for source, hub in group.hubs.items():
-                while source not in self._numbers:
-                    async with aclosing(self._read(source, hub)) as missed:
-                        async for events in missed:
-                            yield events
+                if source in self._numbers:
+                    continue
+                async with aclosing(self._read(source, hub)) as missed:
+                    async for events in missed:
+                        yield events
             rest = self._join()
         for source, changes in rest.items():
-            async for _, events in group.events(source, changes, self._cursors):
+            async for _, events in group.events(source, group.see(source, changes), self._cursors):
                 yield events
 
     async def _read(self, source: str, hub: Hub) -> AsyncGenerator[list[Event], None]:
@@ -222,20 +237,19 @@ class Resumed:
         try:
             while source not in self._numbers:
                 batch = await follower.take()
-                changes, cursor = batch.changes, batch.cursor
-                end = batch.end
-                if end is None and changes:
-                    end = hub.window.find(changes[-1].cursor)
-                start = hub.window.start if end is None else end - len(changes)
-                reached = await self._group.reach(source, start)
-                if end is not None and end > reached:
-                    changes = changes[: reached - start]
-                    cursor = changes[-1].cursor if changes else self._cursors[source]
-                async for _, events in self._group.events(source, changes, self._cursors):
+                changes, cursor, end = batch.changes, batch.cursor, batch.end
+                if end is not None:
+                    start = end - len(changes)
+                    reached = await self._group.reach(source, start)
+                    if reached < end:
+                        changes, end = changes[: reached - start], reached
+                        cursor = changes[-1].cursor if changes else self._cursors[source]
+                seen = self._group.see(source, changes)
+                async for _, events in self._group.events(source, seen, self._cursors):
                     yield events
                 self._cursors[source] = cursor
                 if end is not None:
-                    self._numbers[source] = min(end, reached)
+                    self._numbers[source] = end
         finally:
             follower.close()
 

@@ -147,6 +147,17 @@ async def test_a_source_that_fails_takes_its_fields_out_of_the_event() -> None:
     assert whole == {"data": {"it": {"node": {"number": "b", "of": {"name": "Müller"}}}}}
 
 
+async def test_resolvers_see_where_they_are() -> None:
+    async with opened() as house:
+        subscriber = await house.subscribe("subscription { it: orderChanged { of: node { place(times: 2) } } }")
+        await house.insert("orders", order(7), order(8, number="bad"))
+        fine, bad = without_cursor(await subscriber.events(2))
+    assert fine == {"data": {"it": {"of": {"place": "it.of.place.it.of.place"}}}}
+    (error,) = bad["errors"]
+    assert bad["data"] == {"it": {"of": {"place": None}}}
+    assert (error["message"], error["path"]) == ("is bad", ["it", "of", "place"])
+
+
 CHANGES = """
 subscription Changes($entities: [WatchedEntity!]) {
   changes(entities: $entities) {

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import strawberry
+from graphql import GraphQLError
 from strawberry.types import Info
 
 from datasources.base import Datasource
@@ -62,6 +63,13 @@ class Order:
     def label(self) -> str:
         """Number and total."""
         return f"{self.number}: {self.total}"
+
+    @computed(needs=("number",))
+    async def place(self, info: Info, times: int) -> str | None:
+        """Where it stands in the answer, so many times; not of bad orders."""
+        if self.number == "bad":
+            raise GraphQLError("is bad")
+        return ".".join(map(str, info.path.as_list() * times))
 
     @computed(needs=("id",), batched=True)
     @staticmethod
@@ -135,7 +143,7 @@ class Counting(MemorySource):
     """Counts its lookups by collection; fails while `error` is set, and takes some turns of the event loop."""
 
     error: Exception | None = None
-    turns: Callable[[], int] = lambda: 0
+    turns: Callable[[], int] = staticmethod(lambda: 0)
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(name, *args, **kwargs)
