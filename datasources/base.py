@@ -27,6 +27,8 @@ class Capabilities:
     """Many-to-many lookups through a junction."""
     write: bool = False
     """Transactions; the source is a `datasources.write.Writable`."""
+    nest: bool = False
+    """Lookups within a lookup, as JSON."""
 
     def beyond(self, other: "Capabilities") -> list[str]:
         """What is asked for here and missing in `other`, by name."""
@@ -39,7 +41,7 @@ EVERYTHING_CAPABLE = Capabilities(operators=frozenset(Operator), write=True)
 
 
 def required(lookup: Lookup | AggregateLookup) -> Capabilities:
-    """What a source must be capable of to answer `lookup`."""
+    """What a source must be capable of to answer `lookup`, not counting what those nested in it ask for."""
     filters = list(nodes(lookup.filter))
     keyed = lookup.key is not None
     read = lookup if isinstance(lookup, Lookup) else None
@@ -55,6 +57,7 @@ def required(lookup: Lookup | AggregateLookup) -> Capabilities:
         count=read is not None and read.count,
         aggregates=read is None,
         through=lookup.through is not None,
+        nest=read is not None and read.nested != (),
     )
 
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datasources.filters import EVERYTHING, Filter, Order
+
+if TYPE_CHECKING:
+    from datasources.nested import Nested
 
 Row = tuple[Any, ...]
 
@@ -96,6 +99,8 @@ class Lookup:
 
     A keyed lookup's key is native all the same.
     """
+    nested: "tuple[Nested, ...]" = ()
+    """What is looked up for each row, too."""
     origin: "Lookup | None" = field(default=None, compare=False, repr=False)
     """The lookup that this one was made of; those of one origin differ in their keys alone."""
 
@@ -113,6 +118,7 @@ class Lookup:
             self.limit,
             self.count,
             self.wire,
+            self.nested,
             self,
         )
 
@@ -120,6 +126,8 @@ class Lookup:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """A lookup's answer. Each row is the values of `columns`; a keyed lookup's rows begin with their key.
+
+    Where others are nested in the lookup, each row ends with what these have found for it.
 
     Rows of one key stand in `order`; keys may come in any order. `counts` is by key ({None: n} when unkeyed);
     a key that is not in it counts 0.

@@ -26,7 +26,10 @@ logger = logging.getLogger("gateway.errors")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one operation, in the form that JSON gets: `{"data": …}`, with `errors` or only those."""
+    """The answer to one operation, in the form that JSON gets: `{"data": …}`, with `errors` or only those.
+
+    Parts of the data may be JSON already: `Written`, or fragments of orjson's.
+    """
 
     content: dict[str, Any]
     refused: RequestError | None = None
@@ -84,6 +87,8 @@ def _written(value: object) -> orjson.Fragment:
 def _read(value: object) -> object:
     if isinstance(value, Written):
         return orjson.loads(value.json)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     raise TypeError(value)
 
 

@@ -2,15 +2,14 @@
 
 from gateway.answers import Answer
 from gateway.execution.explain import Explainer
-from gateway.execution.schema import run_operation
 from gateway.operations.request import OperationRequest
-from gateway.pipeline import Execute, Pipeline
+from gateway.pipeline import Execute, Pipeline, run_for_json
 
 
 class ExplainingPipeline(Pipeline):
     """Tells in `extensions.explain` how an answer came about, where the request asks for that."""
 
-    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_operation) -> Answer:
+    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         if not request.explain:
             return await super().run(request, correlation_id, execute)
         explainer = Explainer()

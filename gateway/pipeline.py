@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -24,6 +25,8 @@ from gateway.subscriptions.stream import Stream
 from resolvers.context import Context
 
 Execute = Callable[[Operation, VariableValues, Context], Awaitable[tuple[Any, Sequence[GraphQLError]]]]
+
+run_for_json: Execute = partial(run_operation, nests=True)
 
 
 class Pipeline:
@@ -49,7 +52,7 @@ class Pipeline:
         if self.subscriptions is not None:
             await self.subscriptions.close()
 
-    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_operation) -> Answer:
+    async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
             operation, variables = self.bind(request)

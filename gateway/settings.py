@@ -79,6 +79,8 @@ class SourceSettings(Section):
     """What a REST service answers with 200 while it is well."""
     pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections to a database (threads, for SQLite), at most."""
+    nest: bool = True
+    """Whether PostgreSQL may answer relations within itself as JSON, with the lookup of their parents."""
     resilience: Resilience = Resilience()
     """Deadline, concurrency, retries and circuit breaker."""
 

@@ -60,7 +60,7 @@ def _make(name: str, settings: SourceSettings, demo: Path) -> Datasource:
         case "http" | "https":
             return _rest(name, url, settings)
         case _:
-            return PostgresSource(name, url, pool_size=settings.pool_size)
+            return PostgresSource(name, url, pool_size=settings.pool_size, nest=settings.nest)
 
 
 def _expect_file(name: str, url: str) -> None:

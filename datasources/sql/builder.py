@@ -114,7 +114,13 @@ class Table:
         return [self.expression(name).label(f"c{position}") for position, name in enumerate(lookup.columns)]
 
     def operand(self, name: str) -> Operand:
-        expression = self.expression(name)
+        return self._operand(name, self.expression(name))
+
+    def operand_from(self, subquery: FromClause, lookup: Lookup) -> Callable[[str], Operand]:
+        """The lookup's columns as operands, where `subquery` selects them as `stored` gives them."""
+        return lambda name: self._operand(name, subquery.c[f"c{lookup.columns.index(name)}"])
+
+    def _operand(self, name: str, expression: Expression) -> Operand:
         return self.dialect.operand(self.column(name), self.physical[name], expression)
 
     def expression(self, name: str) -> Expression:

@@ -92,6 +92,10 @@ class SqlDialect(Protocol):
     @property
     def has_lateral(self) -> bool: ...
 
+    @property
+    def nests(self) -> bool:
+        """Whether `sql.nested` is written for it."""
+
     def table(self, collection: str) -> tuple[str, str | None]:
         """The collection's name within its schema, and the schema."""
 

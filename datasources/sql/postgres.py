@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -43,6 +44,13 @@ SELECT current_setting('server_version_num')::int, current_setting('server_encod
   ARRAY(SELECT collname::text FROM pg_collation WHERE collencoding IN (-1, pg_char_to_encoding(getdatabaseencoding())))
 """
 
+_SETTINGS = """
+SELECT set_config(name, wanted.value, false) FROM pg_settings JOIN (VALUES
+  ('client_connection_check_interval', '1s'), ('extra_float_digits', '1'), ('jit', 'off')
+) AS wanted (name, value) USING (name)
+"""
+"""Where a server knows them. Statements of many subqueries may look costly enough to be compiled, in 100 ms each."""
+
 
 class PostgresSource:
     """The database at `postgresql+asyncpg://…`; collections may be named with their schema, `sales.orders`.
@@ -50,12 +58,15 @@ class PostgresSource:
     Connections are made when lookups need them: a server that is away fails them until it is back, and no start.
     """
 
-    def __init__(self, name: str, url: str, *, pool_size: int = 10, connect_timeout: float = 5.0) -> None:
-        """`connect_timeout` in seconds."""
+    def __init__(
+        self, name: str, url: str, *, pool_size: int = 10, connect_timeout: float = 5.0, nest: bool = True
+    ) -> None:
+        """`connect_timeout` in seconds; without `nest` lookups are not to be nested."""
         self._name = name
         self._dsn = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", url)
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
+        self._capabilities = replace(EVERYTHING_CAPABLE, nest=nest)
         self._pool: PostgresPool | None = None
         self._dialect = PostgresDialect(func.lower)
         self.reader = Reader(name, lambda: self._dialect, self._physical, self._fetch)
@@ -70,7 +81,7 @@ class PostgresSource:
 
     @property
     def capabilities(self) -> Capabilities:
-        return EVERYTHING_CAPABLE
+        return self._capabilities
 
     async def open(self) -> None:
         self._pool = PostgresPool(self._connect, self._pool_size)
@@ -166,6 +177,5 @@ class PostgresSource:
         for name in ("json", "jsonb"):
             await connection.set_type_codec(name, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         [(version, encoding, collations)] = await connection.fetch(_SERVER)
-        if version >= 140000:
-            await connection.execute("SET client_connection_check_interval = '1s'")
+        await connection.execute(_SETTINGS)
         self._dialect = PostgresDialect(folding(version, encoding, frozenset(collations)))

@@ -85,6 +85,7 @@ class PostgresDialect:
 
     nulls_are_largest = True
     has_lateral = True
+    nests = True
 
     def __init__(self, fold: Callable[[Expression], Expression] = func.lower) -> None:
         """`fold` folds the case of text; see `folding`."""

@@ -10,6 +10,7 @@ from datasources.cache import Cache
 from datasources.errors import SourceMisbehaved, SourceRefused
 from datasources.filters import Exists, nodes
 from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
+from datasources.nested import Nested
 from datasources.observed import observation
 from datasources.sql.aggregates import aggregate_statement
 from datasources.sql.builder import Statement, Unknown
@@ -161,13 +162,23 @@ class Reader:
 
 
 def _collections(lookup: Lookup | AggregateLookup) -> Iterator[Collection]:
-    """Those that the lookup reads."""
+    """Those that the lookup reads, and those nested in it."""
     yield lookup.collection
     if lookup.through is not None:
         yield lookup.through.collection
     for each in nodes(lookup.filter):
         if isinstance(each, Exists):
             yield each.collection
+    if isinstance(lookup, Lookup):
+        for inner in lookup.nested:
+            yield from _nested_collections(inner)
+
+
+def _nested_collections(nested: Nested) -> Iterator[Collection]:
+    yield from _collections(nested.lookup)
+    for member in nested.members:
+        if isinstance(member, Nested):
+            yield from _nested_collections(member)
 
 
 def _counted(lookup: Lookup, rows: Sequence[Row]) -> Mapping[Any, int]:

@@ -60,6 +60,7 @@ class SqliteDialect:
 
     nulls_are_largest = False
     has_lateral = False
+    nests = False
 
     def __init__(self) -> None:
         self.compiler: Dialect = sqlite_compiler(paramstyle="qmark")

@@ -8,6 +8,7 @@ from datasources.lookup import Lookup
 from datasources.sql.builder import Builder, Statement
 from datasources.sql.dialect import Catalog, SqlDialect
 from datasources.sql.keyed import by_keys, limited, unzip
+from datasources.sql.nested import nested_texts, read_found
 from datasources.sql.predicates import all_of, beyond, order_by, predicate, where
 from datasources.sql.windows import first_rows
 
@@ -23,13 +24,14 @@ def rows_statement(dialect: SqlDialect, catalog: Catalog, lookup: Lookup) -> Sta
         return first_rows(builder, table, lookup, condition)
 
     order = order_by(builder, table, lookup.order)
-    columns, decoders = unzip(table.read(name, wire=name in lookup.wire) for name in lookup.columns)
-    converts = any(map(is_not, columns, map(table.expression, lookup.columns)))
-    if lookup.key is None and converts and order and lookup.limit is not None:
+    read = [table.read(name, wire=name in lookup.wire) for name in lookup.columns]
+    converts = any(map(is_not, unzip(read)[0], map(table.expression, lookup.columns)))
+    if lookup.key is None and (converts or lookup.nested) and order and lookup.limit is not None:
         stored = where(select(*table.stored(lookup)).select_from(table.source), condition)
         found = limited(builder, stored.order_by(*order), lookup).subquery("found")
-        columns, decoders = unzip(table.read_from(found, lookup))
+        columns, decoders = unzip(read_found(builder, table, found, lookup))
         return builder.statement(select(*columns).select_from(found), decoders)
+    columns, decoders = unzip([*read, *nested_texts(builder, table.operand, lookup)])
     if lookup.key is None:
         statement = where(select(*(columns or [literal_column("1")])).select_from(table.source), condition)
         return builder.statement(limited(builder, statement.order_by(*order), lookup), decoders)

@@ -8,6 +8,7 @@ from datasources.lookup import Lookup
 from datasources.sql.builder import Builder, Statement, Table
 from datasources.sql.dialect import Expression
 from datasources.sql.keyed import by_keys, limited, unzip
+from datasources.sql.nested import read_found
 from datasources.sql.predicates import order_by, where
 from datasources.sql.shapes import KEYS, LIMIT
 
@@ -55,7 +56,7 @@ def _lateral(builder: Builder, table: Table, lookup: Lookup, condition: Expressi
         where(rows, of_key, condition).order_by(*order_by(builder, table, lookup.order)).correlate_except(table.source)
     )
     window = limited(builder, found, lookup).lateral("found")
-    columns, decoders = unzip(table.read_from(window, lookup))
+    columns, decoders = unzip(read_found(builder, table, window, lookup))
     statement = select(keys.selected, *columns).select_from(keys.source.join(window, true()))
     return builder.statement(statement, [None, *decoders])
 
@@ -90,7 +91,7 @@ def _ranked(builder: Builder, table: Table, lookup: Lookup, condition: Expressio
     rank = func.row_number().over(partition_by=keyed.key, order_by=order or None).label("rank")
     rows = select(key.label("key"), *table.stored(lookup), rank).select_from(keyed.source)
     ranked = where(rows, keyed.condition, condition).subquery("ranked")
-    columns, decoders = unzip(table.read_from(ranked, lookup))
+    columns, decoders = unzip(read_found(builder, table, ranked, lookup))
     within = ranked.c.rank <= builder.bind(LIMIT)(None)
     statement = select(ranked.c.key, *columns).where(within).order_by(ranked.c.key, ranked.c.rank)
     return builder.statement(statement, [decode_key, *decoders])

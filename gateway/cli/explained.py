@@ -73,6 +73,8 @@ def _field(field: ExplainedField, path: str) -> Text:
     label = Text.assemble((path, "bold green"), f"  {_kind(field)}")
     if field.relation:
         label.append(f", {field.relation}")
+    if field.nested:
+        label.append(", found with its parents")
     if field.calls is not None:
         label.append(f" of {_count(field.calls, 'object')}")
     return label

@@ -122,7 +122,7 @@ def _irregular_object(
 
 def _column_value(plan: ObjectPlan, output: ColumnOutput, row: Row, layout: Layout) -> Any:
     definition, column = output.place.definition, output.column.column.name
-    if column in layout[0]:
+    if column in layout.wire:
         value = row[plan.shape.position(column)]
         if value is not None:
             return value
@@ -135,7 +135,7 @@ def _column_value(plan: ObjectPlan, output: ColumnOutput, row: Row, layout: Layo
 
 def _compile(plan: ObjectPlan, layout: Layout, form: Form) -> Assemble:
     """`[{"number": c1, "customer": s0} if c1 is not None else irregular() for (_, c1), s0 in zip(rows, v0)]`."""
-    wire, beyond = layout
+    wire, beyond, _ = layout
     columns = plan.shape.columns
     positions = {name: position for position, name in enumerate(columns)}
     used: set[int] = set()

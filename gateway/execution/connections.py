@@ -73,6 +73,7 @@ def connection_plan(
         objects,
         tuple((outer, inner) for _, outer, inner in wanted),
         count_place,
+        _around(fields, connection.name),
         _writer(fields, len(objects)),
         _bulk_writer(fields) if only and not (selection.edges or selection.ends) else None,
     )
@@ -120,6 +121,15 @@ def _literal(fields: Fields, spelled: Mapping[str, str] = MappingProxyType({})) 
         for key, value in fields.items()
     )
     return f"{{{', '.join(pairs)}}}"
+
+
+def _around(fields: Fields, name: str) -> tuple[str, str] | None:
+    """What stands before and after the rows in JSON, where there is nothing else to a page."""
+    if [value for value in fields.values() if value != repr(name)] != ["o0"]:
+        return None
+    pairs = (f'"{key}":[\n]' if value == "o0" else f'"{key}":"{name}"' for key, value in fields.items())
+    before, _, after = f"{{{','.join(pairs)}}}".partition("\n")
+    return before, after
 
 
 def _writer(fields: Fields, objects: int) -> Callable[..., dict[str, Any]]:

@@ -15,7 +15,7 @@ from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.plan import ObjectPlan
 from gateway.execution.roots import in_order
 from gateway.execution.run import Run
-from gateway.execution.shapes import Place
+from gateway.execution.shapes import Layout, Place
 from resolvers.changes import Watch
 from resolvers.ids import encode_id
 
@@ -71,7 +71,7 @@ async def _events(run: Run, plan: WatchPlan, changes: ChangePlan, seen: Sequence
 
     def completed(place: Place, node: ObjectPlan) -> Any:
         paths = [Path(base, place.key, changes.type.name)] * len(rows) if node.traced else None
-        return complete(run, node, rows, (changes.shape.wire, 0), paths)
+        return complete(run, node, rows, Layout(changes.shape.wire), paths)
 
     outcomes = await asyncio.gather(*(completed(place, node) for place, node in changes.nodes)) if rows else ()
     nodes = {place.key: outcome for (place, _), outcome in zip(changes.nodes, outcomes, strict=False)}

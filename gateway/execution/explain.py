@@ -58,7 +58,7 @@ class Explainer:
         is_planned = planner is not None and (planner.mutation or planner.plan) is not None
         observer = Observer(context)
         planned = perf_counter()
-        data, errors = await run_operation(operation, variables, observer.context, observer.run)
+        data, errors = await run_operation(operation, variables, observer.context, observer.run, nests=True)
         ended = perf_counter()
         self.explanation = Explanation(
             operation.node.operation.value,
@@ -149,7 +149,7 @@ class _Tree:
     def _nodes(self, root: NodesRoot) -> Iterator[ExplainedField]:
         """A field for each entity that was met."""
         key, met = root.place.key, False
-        for plan, template in root.templates.items():
+        for plan, template in [(plan, bound.template) for plan, each in root.bound.items() for bound in each.values()]:
             lookups = self._served.of(root, template)
             if lookups:
                 met = True
@@ -178,10 +178,13 @@ class _Tree:
         if isinstance(part, RelationStep):
             below = self._page(part.page, trail) if part.page is not None else self._rows(part.row, trail)
             relation = part.field.relation
-            return ExplainedField(path, "relation", part.shape.entity.name, _shown(relation), None, lookups, below)
+            nested = self._served.is_nested(part) or None
+            return ExplainedField(
+                path, "relation", part.shape.entity.name, _shown(relation), None, nested, lookups, below
+            )
         if isinstance(part, AggregateStep):
             relation = part.field.relation
-            return ExplainedField(path, "aggregate", relation.target().name, _shown(relation), None, lookups)
+            return ExplainedField(path, "aggregate", relation.target().name, _shown(relation), lookups=lookups)
         kind, calls = CODE[type(part)], self._calls[part]
         lookups = self._served.by_code(part)
         return ExplainedField(path, kind, calls=calls, lookups=lookups, fields=self._reached(part))
@@ -219,7 +222,7 @@ def _plans(part: Root | Step) -> Collection[ObjectPlan]:
     if isinstance(part, EntitiesRoot):
         return [member.row for member in part.members]
     if isinstance(part, NodesRoot):
-        return list(part.templates)
+        return list(part.bound)
     if isinstance(part, SyncRoot):
         return [plan for entity in part.field.entities for plan in part.rows_of(entity).plans]
     if isinstance(part, WriteRoot):

@@ -60,6 +60,8 @@ class ExplainedField:
     relation: str | None = None
     calls: int | None = None
     """Objects that Python code was called for."""
+    nested: bool | None = None
+    """Whether the lookup that found its parents answered it, too."""
     lookups: tuple[ExplainedLookup, ...] = ()
     fields: "tuple[ExplainedField, ...]" = ()
 

@@ -1,14 +1,15 @@
 """Runs a plan's levels: all rows of a level at once, whatever the number of their parents."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from graphql.pyutils import Path
 
-from datasources.lookup import Lookup, Row
+from datasources.lookup import Row
+from gateway.execution.binding import bind_relation
 from gateway.execution.completion import Form, assemble, assemble_keyed
+from gateway.execution.nesting import fragments, is_to_be_asked_again, mend, nested_in
 from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.pages import cut_rows, fits, page_by_page, row_path, slice_of, write_all, write_pages
 from gateway.execution.plan import (
@@ -25,9 +26,7 @@ from gateway.execution.run import Paths, Rank, Run
 from gateway.execution.shapes import Layout
 from gateway.execution.values import aggregate, batch, compute, delegate, failed
 from resolvers.annotations import Shape
-from resolvers.connections import Page, read_page
-from resolvers.context import PageSizes
-from resolvers.fields import relation_template
+from resolvers.connections import Page
 from resolvers.loaders import Found, Level
 
 NOTHING = Level((), {}, 0)
@@ -35,17 +34,41 @@ NOTHING = Level((), {}, 0)
 
 async def complete(run: Run, plan: ObjectPlan, rows: Sequence[Row], layout: Layout, paths: Paths = None) -> Outcome:
     """The objects of a level's rows."""
-    return assemble(plan, rows, layout, await _steps(run, plan, rows, paths) if plan.steps else ())
+    return assemble(plan, rows, layout, await _steps(run, plan, rows, layout, paths) if plan.steps else ())
 
 
-async def _steps(run: Run, plan: ObjectPlan, rows: Sequence[Row], paths: Paths) -> Sequence[Outcome]:
+async def _steps(run: Run, plan: ObjectPlan, rows: Sequence[Row], layout: Layout, paths: Paths) -> Sequence[Outcome]:
     """What the plan's steps find for the rows, all at once."""
     if not plan.steps or not rows:
         return [Outcome([])] * len(plan.steps)
     rank = Rank(run, plan, rows, paths)
+    if layout.nested:
+        return await _with_nested(rank, layout.nested)
     if len(plan.steps) == 1:
         return [await _take(rank, plan.steps[0])]
     return await asyncio.gather(*(_take(rank, step) for step in plan.steps))
+
+
+async def _with_nested(rank: Rank, nested: tuple[int, ...]) -> Sequence[Outcome]:
+    """The same, where the rows end with what these steps would find."""
+    found: dict[int, Outcome] = {}
+    missing: dict[int, Awaitable[Outcome]] = {}
+    for index, step in enumerate(rank.plan.steps):
+        if index not in nested:
+            missing[index] = _take(rank, step)
+            continue
+        found[index], irregular = fragments(rank.plan, rank.rows, nested.index(index) - len(nested))
+        if irregular:
+            missing[index] = _mended(rank, step, found[index], irregular)
+    if missing:
+        found |= zip(missing, await asyncio.gather(*missing.values()), strict=True)
+    return [found[index] for index in range(len(rank.plan.steps))]
+
+
+async def _mended(rank: Rank, step: Step, outcome: Outcome, irregular: list[int]) -> Outcome:
+    paths = None if rank.paths is None else [rank.paths[index] for index in irregular]
+    rows = [rank.rows[index] for index in irregular]
+    return mend(outcome, irregular, await _take(Rank(rank.run.unnested, rank.plan, rows, paths), step))
 
 
 async def _take(rank: Rank, step: Step) -> Outcome:
@@ -65,7 +88,7 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
     """What a relation leads to from parents that hold `keys`, and stand at `paths`."""
     count = len(keys)
     try:
-        bound = bind_relation(run, step)
+        bound = _bind(run, step)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         return failed(step.place, error, range(count), count, late=False)
     distinct = dict.fromkeys(keys)
@@ -75,6 +98,8 @@ async def follow(run: Run, step: RelationStep, keys: list[Any], paths: Paths) ->
         try:
             level = await run.load(step, bound.template, distinct, alone=run.alone and step.alone)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
+            if is_to_be_asked_again(step.plans, bound.layout, error):
+                return await follow(run.unnested, step, keys, paths)
             return await _unless_empty(run, step, bound, keys, error)
     if paths is not None and step.traced:
         below: Paths = [Path(path, step.place.key, step.place.parent.name) for path in paths]
@@ -107,32 +132,10 @@ def _spread(outcome: Outcome, shared: list[Any], keys: list[Any]) -> Outcome:
     return spread
 
 
-def bind_relation(run: Run, step: RelationStep) -> Bound:
+def _bind(run: Run, step: RelationStep) -> Bound:
     """The step's lookup. Raises BadUserInput."""
-    sizes = run.context.page_sizes
-    bound = step.bound.get(sizes)
-    if bound is not None:
-        return bound
-    relation, shape = step.field.relation, step.shape
-    if step.page is None:
-        lookup = replace(step.field.lookup_of(shape.columns, sizes), wire=shape.wire)
-        bound = Bound(relation_template(relation, lookup), (shape.wire, 0))
-    else:
-        page, lookup, layout = bind_page(step.page, step.arguments.bind(run.variables), sizes)
-        bound = Bound(relation_template(relation, lookup), layout, page)
-    if not step.arguments.variables:
-        step.bound[sizes] = bound
-    return bound
-
-
-def bind_page(plan: ConnectionPlan, arguments: dict[str, Any], sizes: PageSizes) -> tuple[Page, Lookup, Layout]:
-    """The page, its lookup with what may be written by the source, and the layout of its rows."""
-    shape = plan.shape
-    page = read_page(shape.entity, plan.full_selection, arguments, sizes, skip=shape.skip)
-    wire = shape.wire
-    if page.selection.ends or page.selection.cursors:
-        wire -= {term.column for term in page.lookup.order}  # cursors are made of native values
-    return page, replace(page.lookup, wire=wire), (wire, len(page.lookup.columns) - len(shape.columns))
+    varies = bool(step.arguments.variables)
+    return nested_in(run, step.plans, step.bound, lambda: bind_relation(run, step), varies=varies)
 
 
 async def _join(run: Run, step: RelationStep, bound: Bound, level: Level, keys: list[Any], paths: Paths) -> Outcome:
@@ -157,7 +160,7 @@ async def _join(run: Run, step: RelationStep, bound: Bound, level: Level, keys: 
 async def _owners(run: Run, step: RelationStep, bound: Bound, rows: Sequence[Row], keys: list[Any]) -> Outcome:
     """The row that each of `keys` identifies: there is one at most."""
     assert step.row is not None  # noqa: S101 - what is no page has rows
-    found = await _steps(run, step.row, rows, None)
+    found = await _steps(run, step.row, rows, bound.layout, None)
     objects = assemble_keyed(step.row, rows, bound.layout, found, Form.ONE)
     if objects is not None:
         return Outcome(list(map(objects.get, keys)))
@@ -215,7 +218,7 @@ async def _bulk_pages(
     counts = level.counts
     rows, more = cut_rows(page, level.of_all(keys if None not in keys else keys[:-1]))
     (objects,) = plan.objects
-    found = await _steps(run, objects, rows, None)
+    found = await _steps(run, objects, rows, layout, None)
     grouped = assemble_keyed(objects, rows, layout, found, Form.MANY)
     if grouped is not None and fits(plan, counts.values()):
         return Outcome(write_all(plan, page, keys, grouped, more, counts))

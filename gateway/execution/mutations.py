@@ -17,6 +17,7 @@ from gateway.execution.pages import slice_of
 from gateway.execution.recorded import recorded, replayed
 from gateway.execution.roots import Answers, answered
 from gateway.execution.run import Run
+from gateway.execution.shapes import Layout
 from gateway.execution.values import failed
 from gateway.execution.write_plan import MutationPlan, WriteRoot
 from gateway.execution.write_returning import Wanted, wanted
@@ -113,7 +114,7 @@ async def _selected(
     if plan.traced:
         path = Path(base, place.key, place.parent.name)
         paths = [Path(path, index, None) if root.field.many else path for index in range(len(rows))]
-    outcome = await complete(run, plan, rows, (plan.shape.wire, 0), paths)
+    outcome = await complete(run, plan, rows, Layout(plan.shape.wire), paths)
     if root.field.many:
         value, failures = slice_of(outcome, 0, len(rows), (place.key,), ())
         return Outcome([value], {0: failures} if failures else {})

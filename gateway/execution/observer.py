@@ -63,10 +63,15 @@ class Observer:
         _calling.set(None)
 
     def run(
-        self, context: Context, variables: VariableValues, alone: bool, make_executor: "Callable[[Run], PlanExecutor]"
+        self,
+        context: Context,
+        variables: VariableValues,
+        alone: bool,
+        make_executor: "Callable[[Run], PlanExecutor]",
+        nests: bool,
     ) -> Run:
         """A run that is observed, in that context."""
-        return _ObservedRun(context, variables, alone, make_executor, observer=self)
+        return _ObservedRun(context, variables, alone, make_executor, nests, observer=self)
 
     def load(self, part: Part, template: Template, keys: Collection[Any]) -> None:
         self.asked.append(Asked(part, template, keys, len(self.lookups), _calling.get()))

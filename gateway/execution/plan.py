@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType
 
 from gateway.execution.arguments import Arguments
-from gateway.execution.shapes import Layout, Place, RowShape, keyed_template
+from gateway.execution.shapes import Layout, Place, RowShape
 from resolvers.aggregates import AggregateRead, AggregateSelection
 from resolvers.annotations import Shape
 from resolvers.computed import BatchedComputed
@@ -33,6 +33,9 @@ from resolvers.loaders import Template
 from resolvers.query import NodeField
 from resolvers.rows import Materialise, materialiser
 from resolvers.sync import SyncField
+
+if TYPE_CHECKING:
+    from gateway.execution.nesting import Nesting
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,7 @@ class ObjectPlan:
     steps: "tuple[Step, ...]"
     traced: bool
     """Whether the rows' places in the answer must be known, as graphql-core is asked for some of their fields."""
+    nesting: "Nesting"
     assemblers: dict[tuple[Layout, Enum], Assemble] = dataclasses.field(default_factory=dict)
 
     @cached_property
@@ -93,6 +97,8 @@ class ConnectionPlan:
     paths: tuple[tuple[str, str | None], ...]
     """Where each of `objects` stands in the page: as (nodes, None) or as (edges, node)."""
     count_place: Place | None
+    around: tuple[str, str] | None
+    """What stands before and after the rows in JSON, where there is nothing else to a page."""
     write: Callable[..., dict[str, Any]]
     """Writes one page,"""
     write_all: Callable[..., list[dict[str, Any]]] | None
@@ -112,6 +118,10 @@ class Bound:
     page: Page | None = None
 
 
+Bounds = dict[tuple[PageSizes, bool], Bound]
+"""By page sizes, and by whether others are nested in them."""
+
+
 @dataclass(frozen=True, eq=False)
 class RelationStep:
     """Follows a relation: one lookup for all parents."""
@@ -126,16 +136,22 @@ class RelationStep:
     page: ConnectionPlan | None
     alone: bool
     """Whether nothing else is loaded meanwhile."""
-    bound: dict[PageSizes, Bound] = dataclasses.field(default_factory=dict)
+    bound: Bounds = dataclasses.field(default_factory=dict)
 
     @property
     def kind(self) -> Shape:
         return self.field.target.shape
 
+    @cached_property
+    def plans(self) -> tuple[ObjectPlan, ...]:
+        """The different selections of the rows."""
+        if self.page is not None:
+            return self.page.objects
+        return () if self.row is None else (self.row,)
+
     @property
     def traced(self) -> bool:
-        plans = (self.row,) if self.page is None else self.page.objects
-        return any(plan is not None and plan.traced for plan in plans)
+        return any(plan.traced for plan in self.plans)
 
     @cached_property
     def position(self) -> int:
@@ -207,10 +223,12 @@ class EntitiesRoot:
     alike: bool
     """Whether they all select the same, and no more than columns."""
     alone: bool
+    bound: Bounds = dataclasses.field(default_factory=dict)
 
     @cached_property
-    def template(self) -> Template:
-        return keyed_template(self.shape, self.column)
+    def plans(self) -> tuple[ObjectPlan, ...]:
+        """The different selections of the rows."""
+        return tuple(member.row for member in self.members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +248,7 @@ class ConnectionRoot:
     place: Place
     arguments: Arguments
     page: ConnectionPlan
-    bound: dict[PageSizes, Bound] = dataclasses.field(default_factory=dict)
+    bound: Bounds = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,13 +272,7 @@ class NodesRoot:
     arguments: Arguments
     many: bool
     plan_of: Callable[[str], ObjectPlan]
-    templates: dict[ObjectPlan, Template] = dataclasses.field(default_factory=dict)
-
-    def template_of(self, plan: ObjectPlan) -> Template:
-        template = self.templates.get(plan)
-        if template is None:
-            template = self.templates[plan] = keyed_template(plan.shape, plan.shape.entity.key)
-        return template
+    bound: dict[ObjectPlan, Bounds] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from gateway.execution.arguments import Arguments
 from gateway.execution.change_plan import WatchPlan, plan_sync, plan_watch
 from gateway.execution.connections import connection_plan
 from gateway.execution.leaves import can_be_wire
+from gateway.execution.nesting import Nesting
 from gateway.execution.plain import Complete, completer, is_plain
 from gateway.execution.plan import (
     AggregateRoot,
@@ -227,6 +228,7 @@ class Planner:
         assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
         selected = selections(self._scope, [detail.node for detail in details], type_.name)
         shape.wanted.update(field_columns(shape.entity, selected))
+        shape.readers += 1
         outputs: list[Output] = []
         places: list[Place] = []
         for key, fields in self._reader.fields(type_, details).items():
@@ -243,7 +245,8 @@ class Planner:
             outputs.append(StepOutput(place, len(places)))
             places.append(place)
         made = tuple(self._step(shape, place, trail, alone=alone and len(places) == 1) for place in places)
-        return ObjectPlan(type_, shape, tuple(outputs), made, any(step.traced for step in made))
+        traced, nesting = any(step.traced for step in made), Nesting(shape, tuple(outputs), made)
+        return ObjectPlan(type_, shape, tuple(outputs), made, traced, nesting)
 
     def _column(self, shape: RowShape, place: Place) -> ColumnOutput | None:
         field = is_plain(place.definition)

@@ -8,22 +8,26 @@ from graphql import GraphQLError
 from graphql.pyutils import Path
 
 from datasources.lookup import Lookup
+from gateway.execution.binding import bind_page
 from gateway.execution.completion import Form, assemble_keyed
-from gateway.execution.levels import NOTHING, bind_page, complete, pages
+from gateway.execution.levels import NOTHING, complete, pages
+from gateway.execution.nesting import is_to_be_asked_again, nested_in
 from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.plan import (
     AggregateRoot,
     Bound,
+    Bounds,
     ConnectionRoot,
     EntitiesRoot,
     EntityMember,
     NodesRoot,
+    ObjectPlan,
     Plan,
     Root,
     SyncRoot,
 )
 from gateway.execution.run import Run
-from gateway.execution.shapes import Place
+from gateway.execution.shapes import Layout, Place, keyed_template
 from gateway.execution.syncing import synchronise
 from gateway.execution.values import failed, written
 from resolvers.aggregates import read_aggregate
@@ -104,25 +108,41 @@ async def _entities(run: Run, root: EntitiesRoot, base: Path | None) -> Answers:
             keys[member] = member.key_of(member.arguments.bind(run.variables))
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             outcomes[member] = failed(member.place, error, (0,), 1, late=False)
+    bound = _bind_keyed(run, root.plans, root.column, root.bound)
     try:
-        level = await _load(run, root, root.template, dict.fromkeys(keys.values()), alone=run.alone and root.alone)
+        level = await _load(run, root, bound.template, dict.fromkeys(keys.values()), alone=run.alone and root.alone)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
+        if is_to_be_asked_again(root.plans, bound.layout, error):
+            return await _entities(run.unnested, root, base)
         outcomes |= {member: failed(member.place, error, (0,), 1) for member in keys}
     else:
-        outcomes |= await _found(run, root, level, keys, base)
+        outcomes |= await _found(run, root, bound.layout, level, keys, base)
     return [(member.place, outcomes[member]) for member in root.members]
 
 
+def _bind_keyed(run: Run, plans: Sequence[ObjectPlan], column: str, bounds: Bounds) -> Bound:
+    """The lookup of rows by a column; `plans` are what is selected of them."""
+
+    def bind() -> Bound:
+        key, shape = (run.context.page_sizes, False), plans[0].shape
+        bound = bounds.get(key)
+        if bound is None:
+            bound = bounds[key] = Bound(keyed_template(shape, column), Layout(shape.wire))
+        return bound
+
+    return nested_in(run, plans, bounds, bind, varies=False)
+
+
 async def _found(
-    run: Run, root: EntitiesRoot, level: Level, keys: dict[EntityMember, Any], base: Path | None
+    run: Run, root: EntitiesRoot, layout: Layout, level: Level, keys: dict[EntityMember, Any], base: Path | None
 ) -> dict[EntityMember, Outcome]:
     """What each of the fields has found."""
     if root.alike and len(keys) > 1:
         rows = level.of_all(dict.fromkeys(keys.values()))
-        objects = assemble_keyed(root.members[0].row, rows, (root.shape.wire, 0), (), Form.ONE)
+        objects = assemble_keyed(root.members[0].row, rows, layout, (), Form.ONE)
         if objects is not None:
             return {member: Outcome([objects.get(key)]) for member, key in keys.items()}
-    found = [_entity(run, root, member, level, key, base) for member, key in keys.items()]
+    found = [_entity(run, member, layout, level, key, base) for member, key in keys.items()]
     if len(found) > 1 and any(member.row.steps for member in keys):
         return dict(zip(keys, await asyncio.gather(*found), strict=True))
     return dict(zip(keys, [await each for each in found], strict=True))
@@ -134,13 +154,11 @@ async def _load(run: Run, root: Root, template: Template, keys: dict[Any, None],
     return await run.load(root, template, keys, alone=alone)
 
 
-async def _entity(
-    run: Run, root: EntitiesRoot, member: EntityMember, level: Level, key: Any, base: Path | None
-) -> Outcome:
+async def _entity(run: Run, member: EntityMember, layout: Layout, level: Level, key: Any, base: Path | None) -> Outcome:
     rows = level.rows.get(key, ())[:1]
     place, plan = member.place, member.row
     paths = [Path(base, place.key, place.parent.name)] * len(rows) if plan.traced else None
-    return _one(place, await complete(run, plan, rows, (root.shape.wire, 0), paths))
+    return _one(place, await complete(run, plan, rows, layout, paths))
 
 
 def _one(place: Place, outcome: Outcome) -> Outcome:
@@ -159,7 +177,12 @@ async def _connection(run: Run, root: ConnectionRoot, base: Path | None) -> Outc
         page, lookup = bound.page, bound.template.lookup
         assert page is not None  # noqa: S101 - pages are bound with their page
         assert isinstance(lookup, Lookup)  # noqa: S101 - and they are read by lookups
-        answer = await run.source(root, bound.template.source).lookup(lookup)
+        try:
+            answer = await run.source(root, bound.template.source).lookup(lookup)
+        except Exception as error:
+            if is_to_be_asked_again(plan.objects, bound.layout, error):
+                return await _connection(run.unnested, root, base)
+            raise
         found = [Found(answer.rows, answer.counts.get(None, 0))]
         return await pages(run, plan, page, bound.layout, found, [Path(base, place.key, place.parent.name)])
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
@@ -167,14 +190,18 @@ async def _connection(run: Run, root: ConnectionRoot, base: Path | None) -> Outc
 
 
 def _bind(run: Run, root: ConnectionRoot) -> Bound:
-    sizes = run.context.page_sizes
-    bound = root.bound.get(sizes)
-    if bound is None:
-        page, lookup, layout = bind_page(root.page, root.arguments.bind(run.variables), sizes)
-        bound = Bound(Template(root.page.shape.entity.source, lookup), layout, page)
-        if not root.arguments.variables:
-            root.bound[sizes] = bound
-    return bound
+    sizes, varies = run.context.page_sizes, bool(root.arguments.variables)
+
+    def bind() -> Bound:
+        bound = root.bound.get((sizes, False))
+        if bound is None:
+            page, lookup, layout = bind_page(root.page, root.arguments.bind(run.variables), sizes)
+            bound = Bound(Template(root.page.shape.entity.source, lookup), layout, page)
+            if not varies:
+                root.bound[sizes, False] = bound
+        return bound
+
+    return nested_in(run, root.page.objects, root.bound, bind, varies=varies)
 
 
 async def _aggregate(run: Run, root: AggregateRoot) -> Outcome:
@@ -217,25 +244,29 @@ async def _nodes(run: Run, root: NodesRoot, base: Path | None) -> Outcome:
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             failures.append(Failure(error, place.nodes, at(index)))
 
-    async def find(name: str, wanted: list[tuple[int, Any]]) -> None:
+    async def find(run: Run, name: str, wanted: list[tuple[int, Any]]) -> None:
         plan = root.plan_of(name)
         distinct = dict.fromkeys(key for _, key in wanted)
+        bound = _bind_keyed(run, (plan,), plan.shape.entity.key, root.bound.setdefault(plan, {}))
         try:
-            level = await _load(run, root, root.template_of(plan), distinct, alone=run.alone and len(indexes) == 1)
+            level = await _load(run, root, bound.template, distinct, alone=run.alone and len(indexes) == 1)
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-            failures.extend(Failure(error, place.nodes, at(index), True) for index, _ in wanted)
+            if is_to_be_asked_again((plan,), bound.layout, error):
+                await find(run.unnested, name, wanted)
+            else:
+                failures.extend(Failure(error, place.nodes, at(index), True) for index, _ in wanted)
             return
         there = [(index, level.rows[key][0]) for index, key in wanted if key in level.rows]
         field = Path(base, place.key, place.parent.name)
         paths = [Path(field, index, None) if root.many else field for index, _ in there] if plan.traced else None
-        outcome = await complete(run, plan, [row for _, row in there], (plan.shape.wire, 0), paths)
+        outcome = await complete(run, plan, [row for _, row in there], bound.layout, paths)
         for position, (index, _) in enumerate(there):
             values[index] = outcome.values[position]
             failures.extend(each.under(at(index)) for each in outcome.failures.get(position, ()))
 
     if len(indexes) == 1:
-        await find(*next(iter(indexes.items())))
+        await find(run, *next(iter(indexes.items())))
     else:
-        await asyncio.gather(*(find(*each) for each in indexes.items()))
+        await asyncio.gather(*(find(run, *each) for each in indexes.items()))
     value = values if root.many else values[0]
     return Outcome([value], {0: failures} if failures else {})

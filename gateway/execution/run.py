@@ -1,7 +1,7 @@
 """What runs: one operation, and a level of its plan."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphql.execution.values import VariableValues
@@ -29,7 +29,14 @@ class Run:
     alone: bool
     """Whether nothing but its plan runs."""
     make_executor: "Callable[[Run], PlanExecutor]"
+    nests: bool = False
+    """Whether lookups may be nested: the answer then holds parts that are JSON already."""
     _executor: "PlanExecutor | None" = None
+
+    @property
+    def unnested(self) -> "Run":
+        """The same operation, which reads relations by lookups of their own."""
+        return replace(self, nests=False)
 
     @property
     def executor(self) -> "PlanExecutor":
@@ -58,7 +65,7 @@ class Run:
         """Told that Python code is about to be called for these rows; of interest to who watches."""
 
 
-MakeRun = Callable[[Context, VariableValues, bool, "Callable[[Run], PlanExecutor]"], Run]
+MakeRun = Callable[[Context, VariableValues, bool, "Callable[[Run], PlanExecutor]", bool], Run]
 
 
 @dataclass(slots=True)

@@ -72,18 +72,18 @@ class Schema(strawberry.Schema):
 
 
 async def run_operation(
-    operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run
+    operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run, *, nests: bool = False
 ) -> tuple[Any, list[GraphQLError]]:
-    """The data and errors of an operation whose variables are coerced."""
+    """The data and errors of an operation whose variables are coerced; with `nests` parts of it may be JSON already."""
     planner = operation.planner(variables)
     if planner is None:
         return await _executed(operation, variables, context, make_run)
     if planner.mutation is not None:
         return await run_mutation(
-            make_run(context, variables, True, partial(PlanExecutor.of, operation)), planner.mutation
+            make_run(context, variables, True, partial(PlanExecutor.of, operation), False), planner.mutation
         )
     if planner.plan is not None:
-        run = make_run(context, variables, True, lambda run: PlanExecutor.of(operation, run))
+        run = make_run(context, variables, True, partial(PlanExecutor.of, operation), nests)
         return await run_plan(run, planner.plan)
     if planner.asks_schema:
         return await _introspected(operation, variables, context)
@@ -95,7 +95,7 @@ async def _executed(
 ) -> tuple[Any, list[GraphQLError]]:
     if operation.node.operation is OperationType.MUTATION:
         refuse_unplanned(operation.node, context)
-    executor = PlanExecutor.of(operation, make_run(context, variables, False, lambda _: executor))
+    executor = PlanExecutor.of(operation, make_run(context, variables, False, lambda _: executor, False))
     result = executor.execute_operation()
     if not isinstance(result, ExecutionResult):
         result = await result  # type: ignore[misc]

@@ -1,13 +1,15 @@
 """Which lookups served which parts of a plan, of an operation that was observed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from datasources.lookup import AggregateLookup, Lookup
+from datasources.nested import Nested
 from gateway.execution.explanation import ExplainedLookup, ExplainedStatement
 from gateway.execution.observer import Asked, Looked, Observer
-from gateway.execution.plan import Part
+from gateway.execution.plan import Part, RelationStep
 from resolvers.loaders import Template
 
 FIRST_KEYS = 5
@@ -43,6 +45,7 @@ class Served:
         for asked in observer.asked:
             self._add(asked, loaded[asked.template])
         self._by_code: dict[Part | None, list[Looked]] = defaultdict(list)
+        self._nested = {each for looked in observer.lookups for each in _nested_in(looked.observation.lookup)}
         for looked in observer.lookups:
             if looked not in self._first:
                 self._by_code[looked.within].append(looked)
@@ -55,6 +58,10 @@ class Served:
             for looked, each in asking
             if template is None or looked.template == template
         )
+
+    def is_nested(self, step: RelationStep) -> bool:
+        """Whether a relation was answered by the lookup of its parents, and by no other."""
+        return step not in self._by_part and (step.place.key, step.shape.entity.collection_name) in self._nested
 
     def by_code(self, part: Part | None) -> tuple[ExplainedLookup, ...]:
         """What Python code asked for: that of a part, or, with None, the resolvers of the standard engine."""
@@ -81,6 +88,15 @@ def _answering(lookups: Sequence[Looked], before: int) -> Looked | None:
     known = [looked for looked in lookups if looked.number <= before and looked.observation.error is None]
     later = [looked for looked in lookups if looked.number > before]
     return next(iter([*known[-1:], *later, *lookups[-1:]]), None)
+
+
+def _nested_in(lookup: Lookup | AggregateLookup) -> Iterator[tuple[str, str]]:
+    """The keys in the answer, and the collections, of what was nested in a lookup."""
+    below = list(lookup.nested) if isinstance(lookup, Lookup) else []
+    while below:
+        nested = below.pop()
+        yield nested.name, nested.lookup.collection.name
+        below += [member for member in nested.members if isinstance(member, Nested)]
 
 
 def _told(looked: Looked, merged: int = 0) -> ExplainedLookup:

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails
@@ -12,8 +12,16 @@ from datasources.lookup import Lookup
 from resolvers.definition import Entity
 from resolvers.loaders import Template
 
-Layout = tuple[frozenset[str], int]
-"""Of a row: the columns that stand as in JSON, and how many values follow the shape's columns."""
+
+class Layout(NamedTuple):
+    """Of a row."""
+
+    wire: frozenset[str]
+    """The columns that stand as in JSON."""
+    beyond: int = 0
+    """How many values follow the shape's columns; the last of them are those of"""
+    nested: tuple[int, ...] = ()
+    """these steps of the plan for the row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +61,8 @@ class RowShape:
     """Columns that are wanted as they stand in JSON,"""
     native: set[str] = dataclasses.field(default_factory=set)
     """and those that are wanted as native values, too."""
+    readers: int = 0
+    """How many different selections there are of its rows."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gateway.execution.outcome import Failure, Outcome
 from gateway.execution.pages import slice_of
 from gateway.execution.plan import ObjectPlan, SyncRoot
 from gateway.execution.run import Run
-from gateway.execution.shapes import Place
+from gateway.execution.shapes import Layout, Place
 from gateway.execution.values import failed, written
 from resolvers.definition import Entity
 
@@ -64,7 +64,7 @@ async def _upserts(run: Run, root: SyncRoot, rows: Sequence[tuple[Entity, Row]],
     async def of_entity(place: Place, plan: ObjectPlan, into: Outcome, indexes: Sequence[int]) -> None:
         items = Path(field, place.key, place.parent.name)
         paths = [Path(items, index, None) for index in indexes] if plan.traced else None
-        outcome = await complete(run, plan, [rows[index][1] for index in indexes], (plan.shape.wire, 0), paths)
+        outcome = await complete(run, plan, [rows[index][1] for index in indexes], Layout(plan.shape.wire), paths)
         values: Any = into.values
         for position, index in enumerate(indexes):
             values[index] = outcome.values[position]

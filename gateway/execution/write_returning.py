@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from datasources.filters import EVERYTHING
 from datasources.lookup import ColumnType, Lookup, Row
-from gateway.execution.levels import bind_relation
+from gateway.execution.binding import bind_relation
 from gateway.execution.plan import Bound, ObjectPlan, RelationStep
 from gateway.execution.run import Run
 from gateway.execution.write_plan import WriteRoot

@@ -8,6 +8,7 @@ import pytest
 from datasources.base import EVERYTHING_CAPABLE, Capabilities, required
 from datasources.filters import EVERYTHING, NOTHING, And, Compare, Exists, Filter, Not, Operator, Or, Order
 from datasources.lookup import Aggregate, AggregateLookup, Function, Lookup
+from datasources.nested import Nested, Value
 from tests.datasources.dataset import PEOPLE, TAGS, TAGS_OF_PEOPLE
 
 PLAIN = Lookup(PEOPLE, ("id",))
@@ -56,6 +57,11 @@ def reading(filter: Filter) -> Lookup:
         ),
         pytest.param(COUNT, ["aggregates"], id="aggregate"),
         pytest.param(
+            replace(PLAIN, nested=(Nested("reports", "id", KEYED.of(()), (Value("id", "id"),), many=True),)),
+            ["nest"],
+            id="nested",
+        ),
+        pytest.param(
             replace(COUNT, filter=IS_ONE, having=Not(Compare("count", Operator.GT, 1)), key="id", limit=1),
             ["the operator eq", "the operator gt", "combine", "aggregates"],
             id="having",
@@ -64,7 +70,7 @@ def reading(filter: Filter) -> Lookup:
 )
 def test_a_lookup_requires(lookup: Lookup | AggregateLookup, needs: list[Any]) -> None:
     assert required(lookup).beyond(BARE) == needs
-    assert required(lookup).beyond(EVERYTHING_CAPABLE) == []
+    assert required(lookup).beyond(replace(EVERYTHING_CAPABLE, nest=True)) == []
 
 
 def test_what_is_beyond_a_source() -> None:

@@ -19,6 +19,7 @@ allowed_origins = ["https://shop.example"]
 [sources.erp]
 url = "postgresql+asyncpg://reader:hunter2@db/erp"
 pool_size = 20
+nest = false
 resilience = { deadline = 2.5 }
 
 [sources.scm]
@@ -45,6 +46,7 @@ def test_reads_the_file_and_the_environment(tmp_path: Path, monkeypatch: pytest.
     erp, scm = settings.sources["erp"], settings.sources["scm"]
     assert (erp.url.get_secret_value(), erp.pool_size) == ("sqlite:///erp.sqlite", 20)
     assert erp.resilience == Resilience(deadline=2.5)
+    assert (erp.nest, scm.nest) == (False, True)
     assert scm.headers["authorization"].get_secret_value() == "Bearer hunter2"
     assert scm.resources == {"shipments": ResourceSettings(path="/parcels", batch=Batch.EACH)}
     assert "hunter2" not in repr(settings)

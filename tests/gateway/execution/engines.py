@@ -68,7 +68,7 @@ class Engines:
 
     def operation(self, document: str) -> Operation:
         parsed = parse(document)
-        assert validate(self.planned._schema, parsed) == []
+        assert validate(self.planned._schema, parsed) == [], document
         node = next(each for each in parsed.definitions if isinstance(each, OperationDefinitionNode))
         return Operation(self.planned, parsed, node)
 
