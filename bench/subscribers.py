@@ -20,7 +20,7 @@ from bench.load import cpu_time
 from bench.measure import resident
 from bench.sockets import Socket
 
-ORDERS = "SELECT customer_id, min(id) FROM orders WHERE customer_id = ANY($1::bigint[]) GROUP BY customer_id"
+ORDERS = "SELECT customer_id, min(id) AS id FROM orders WHERE customer_id = ANY($1::bigint[]) GROUP BY customer_id"
 UPDATE = "UPDATE orders SET updated_at = clock_timestamp() WHERE id = $1"
 TIME = b'"updatedAt":'
 
@@ -180,7 +180,7 @@ async def run(crowd: Crowd) -> Heard:
     connection = await asyncpg.connect(crowd.database)
     try:
         rows = await connection.fetch(ORDERS, [group.customer_id for group in crowd.groups])
-        found = {customer_id: id for customer_id, id in rows}
+        found = {row["customer_id"]: row["id"] for row in rows}
         writer = Writer(connection, [found[group.customer_id] for group in crowd.groups])
         return await _measured(crowd, subscribers, writer)
     finally:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from gateway.errors import ConfigError
 from gateway.settings import Settings
+from gateway.transport.frames import Sockets
 
 
 class _Server(uvicorn.Server):
@@ -111,7 +112,7 @@ def configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         loop="uvloop" if find_spec("uvloop") else "asyncio",
         proxy_headers=False,  # nothing here reads who the client is
         server_header=False,
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_max_size=settings.http.max_body,
         ws_per_message_deflate=sockets.compression,
         ws_ping_interval=sockets.heartbeat,

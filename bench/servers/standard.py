@@ -1,7 +1,7 @@
 """(b) The same types on Strawberry's own engine: dataclasses, resolvers over aiodataloader, `strawberry.asgi`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -166,7 +166,7 @@ class Order:
         return OrderLineConnection(nodes=await info.context.lines.load(self.key))
 
 
-def order_of(row: Mapping[str, Any]) -> Order:
+def order_of(row: Any) -> Order:
     return Order(
         key=row["key"],
         number=row["number"],

@@ -7,6 +7,7 @@ import pytest
 from bench.load import Sample
 from bench.measure import Result, check_answers, summary
 from bench.processes import Server
+from bench.subscriptions import Delivery
 from bench.targets import marginal_costs, outcomes
 from bench.workloads import Workload
 from tests.bench.test_load import answering
@@ -40,6 +41,17 @@ def test_targets_are_held_against_the_servers_of_one_run() -> None:
         ("W3: CPU per request of the standard engine / gateway", 20.0, False),
         ("W0: requests/s / standard", 4.5, True),
         ("MiB gained over the soak's last four fifths", 15.0, False),
+    ]
+
+
+def test_every_event_is_to_be_delivered() -> None:
+    deliveries = {
+        ("S1", server): Delivery(200, delivered, 100.0, cpu, 1.0, 2.0, 0.5, 30.0)
+        for server, delivered, cpu in (("gateway", 190, 20.0), ("standard", 200, 300.0))
+    }
+    assert [(each.text, each.value, each.met) for each in outcomes({}, [], deliveries)] == [
+        ("S1: events delivered / expected", 0.95, False),
+        ("S1: events per CPU second / standard", 15.0, True),
     ]
 
 
