@@ -19,6 +19,10 @@ class Unknown(Exception):
     """The database has no such collection or column; the message goes on after the source's name."""
 
 
+class CannotNest(Exception):
+    """Nested lookups are not written, or would be slow; the message goes on after the source's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A statement in the driver's form; good for every lookup of its shape."""

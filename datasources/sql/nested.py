@@ -11,7 +11,7 @@ from sqlalchemy import FromClause, Select, and_, case, cast, func, literal_colum
 
 from datasources.lookup import ColumnType, Lookup
 from datasources.nested import IRREGULAR, Constant, Nested, Value
-from datasources.sql.builder import Builder, Table, Unknown
+from datasources.sql.builder import Builder, CannotNest, Table
 from datasources.sql.dialect import Expression, Operand, RawType
 from datasources.sql.keyed import Read
 from datasources.sql.predicates import Operands, order_by, predicate, where
@@ -32,7 +32,7 @@ def read_found(builder: Builder, table: Table, found: FromClause, lookup: Lookup
 def nested_texts(builder: Builder, outer: Operands, lookup: Lookup) -> list[Read]:
     """The JSON of the lookups nested in `lookup`, whose columns are the `outer`; takes its values from the builder."""
     if lookup.nested and not builder.dialect.nests:
-        raise Unknown(f"cannot nest lookups in '{lookup.collection.name}'")
+        raise CannotNest(f"cannot nest lookups in '{lookup.collection.name}'")
     return [(_concatenated(_nested(builder, outer, each)), None) for each in lookup.nested]
 
 
@@ -66,12 +66,19 @@ def _of_key(builder: Builder, table: Table, lookup: Lookup, local: Operand) -> E
     """Whether a row is one of those that belong to the outer row's value."""
     through = lookup.through
     if through is None:
-        return table.operand(lookup.key or "").expression == local.expression
+        return _indexed(table, lookup.key or "") == local.expression
     junction = builder.table(through.collection)
-    links = select(junction.operand(through.target).expression).where(
-        junction.operand(through.key).expression == local.expression
-    )
-    return table.operand(through.column).expression.in_(links.correlate_except(junction.source))
+    links = select(junction.operand(through.target).expression)
+    links = links.where(_indexed(junction, through.key) == local.expression)
+    return _indexed(table, through.column).in_(links.correlate_except(junction.source))
+
+
+def _indexed(table: Table, name: str) -> Expression:
+    """A column by which an index finds rows: without, each outer row would take a scan of the whole table."""
+    expression = table.expression(name)
+    if not table.is_indexed(name) or table.operand(name).expression is not expression:
+        raise CannotNest(f"cannot nest lookups in '{table.collection.name}' by {name!r}, which has no index")
+    return expression
 
 
 def _object(builder: Builder, table: Table, nested: Nested) -> Expression:
@@ -122,7 +129,7 @@ def _value(table: Table, member: Value) -> Pieces:
         case ColumnType.FLOAT:
             return [_float(cast(native, _FLOAT))]
         case ColumnType.JSON:
-            raise Unknown(f"cannot nest {member.column!r} of '{table.collection.name}'")
+            raise CannotNest(f"cannot nest {member.column!r} of '{table.collection.name}'")
         case _:
             return ['"', native, '"']
 

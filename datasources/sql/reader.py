@@ -13,7 +13,7 @@ from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
 from datasources.nested import Nested
 from datasources.observed import observation
 from datasources.sql.aggregates import aggregate_statement
-from datasources.sql.builder import Statement, Unknown
+from datasources.sql.builder import CannotNest, Statement, Unknown
 from datasources.sql.dialect import Catalog, Physical, SqlDialect
 from datasources.sql.shapes import aggregate_shape, lookup_shape
 from datasources.sql.statements import count_statement, rows_statement
@@ -132,7 +132,7 @@ class Reader:
                 self.forget()
                 catalog = await self._known(collections)
                 statements = build(self._dialect(), catalog)
-        except Unknown as error:
+        except (Unknown, CannotNest) as error:
             raise SourceRefused(self._source, str(error)) from error
         except RecursionError as error:
             raise SourceRefused(self._source, "cannot be asked with a filter nested so deeply") from error

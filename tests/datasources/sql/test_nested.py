@@ -15,7 +15,8 @@ from datasources.filters import Compare, Operator, Order
 from datasources.lookup import Collection, Column, ColumnType, Lookup
 from datasources.nested import IRREGULAR, Constant, Nested, Value
 from datasources.sql import PostgresSource
-from datasources.sql.dialect import SqlDialect
+from datasources.sql.builder import CannotNest
+from datasources.sql.dialect import Physical, SqlDialect
 from datasources.sql.postgres_dialect import PostgresDialect
 from datasources.sql.shapes import lookup_shape
 from datasources.sql.sqlite_dialect import SqliteDialect
@@ -136,8 +137,21 @@ def test_lookups_of_one_shape_are_one_statement() -> None:
 
 
 def test_sqlite_does_not_nest() -> None:
-    with pytest.raises(Exception, match="cannot nest lookups in 'people'"):
+    with pytest.raises(CannotNest, match="cannot nest lookups in 'people'"):
         text(replace(TOP, nested=(MANAGER,)), SqliteDialect())
+
+
+@pytest.mark.parametrize(
+    ("catalog", "message"),
+    [
+        pytest.param({"id": Physical("integer")}, "cannot nest lookups in 'people' by 'id'", id="none"),
+        pytest.param({"id": Physical("numeric", is_indexed=True)}, "cannot nest .* 'id'", id="of-other-values"),
+    ],
+)
+def test_without_an_index_nothing_is_nested(catalog: dict[str, Physical], message: str) -> None:
+    people = {**CATALOG["people"], **catalog}
+    with pytest.raises(CannotNest, match=message):
+        rows_statement(PostgresDialect(), {**CATALOG, "people": people}, replace(TOP, nested=(MANAGER,)))
 
 
 THINGS = Collection(

@@ -245,7 +245,10 @@ async def fill(url: str, rows: Rows) -> None:
             await connection.executemany(
                 f"INSERT INTO {table} VALUES ({values})", [[row[name] for name in columns] for row in rows[table]]
             )
-        await connection.execute("CREATE INDEX ON books (author_id); CREATE INDEX ON taggings (book_id)")
+        await connection.execute(
+            "CREATE INDEX ON books (author_id); CREATE INDEX ON agents (author_id);"
+            "CREATE INDEX taggings_of_books ON taggings (book_id); CREATE INDEX taggings_of_tags ON taggings (tag_id)"
+        )
 
 
 FIELDS: Mapping[str, Sequence[str]] = {

@@ -275,6 +275,18 @@ async def test_a_column_that_may_hold_nulls_by_now_is_not_trusted(url: str, tidy
     ]
 
 
+async def test_without_an_index_nothing_is_nested(url: str, tidy: Library) -> None:
+    async with connected(url) as connection:
+        await connection.execute("DROP INDEX taggings_of_books")
+    operation = LIBRARY.operation("{ books(first: 2) { nodes { author { name } tags { nodes { word } } } } }")
+    expected = await tidy.ask(operation, nests=False)
+    looked_up = tidy.source.collections
+    assert await tidy.ask(operation) == expected
+    assert tidy.source.collections == ["books", *looked_up]
+    await tidy.ask(operation)
+    assert tidy.source.collections == looked_up
+
+
 async def test_a_list_that_is_too_long_is_refused(tidy: Library) -> None:
     data, errors, _ = await tidy.alike("{ authors { nodes { allBooks { id } } } }", sizes=PageSizes(20, 4))
     refused = [author["allBooks"] is None for author in data["authors"]["nodes"]]
