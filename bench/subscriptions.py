@@ -52,10 +52,10 @@ class Audience:
 
     @property
     def title(self) -> str:
-        return f"{self.subscribers:,} in {self.groups} groups"
+        return f"{self.subscribers:,} " + (f"in {self.groups} groups" if self.groups > 1 else "that ask alike")
 
 
-SMALL = Audience("S1", groups=10, members=100, rate=100.0, rates={"standard": 20.0})
+SMALL = Audience("S1", groups=1, members=1000, rate=10.0, rates={"standard": 2.0})
 LARGE = Audience("S2", groups=50, members=100, rate=100.0, rates={"standard": 20.0})
 TINY = Audience("S0", groups=4, members=5, rate=100.0)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from datasources.changes import Change, ChangeFeed, by_name
@@ -47,7 +47,6 @@ class Hub:
         self.window = Window(window)
         self.caught_up: tuple[str | None, int] = None, 0
         """The cursor and the count at which it had read all that was there, the last time."""
-        self.arrived = _Pulse()
         self.catching_up = asyncio.Semaphore(CATCHING_UP)
         self._followers: set[Follower] = set()
         self._reading: asyncio.Task[None] | None = None
@@ -55,12 +54,13 @@ class Hub:
         self._done = 0
         self._passed = _Pulse()
 
-    async def follow(self, after: str | None = None) -> "Follower":
+    async def follow(self, after: str | None = None, skim: Callable[[Batch], bool] | None = None) -> "Follower":
         """Everything behind the cursor, or what is new from now on; the follower must be closed.
 
+        `skim` sees what comes while the follower waits, and returns whether that is dealt with: nobody is woken for it.
         Raises the DatasourceError of a source that is away, unless it was there for others already.
         """
-        follower = Follower(self, after)
+        follower = Follower(self, after, skim)
         self._followers.add(follower)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
@@ -128,7 +128,8 @@ class Hub:
             changes, cursor = await self.feed.read(self.window.cursor, BATCH, self.collections)
             self.window.add(changes, cursor)
             if changes:
-                self.arrived.beat()
+                for follower in [*self._followers]:
+                    follower.notice()
             is_more = len(changes) == BATCH
         self.caught_up = self.window.cursor, self.window.end
         self._done = self._begun
@@ -144,19 +145,20 @@ class Hub:
         failed, self._followers = self._followers, set()
         for follower in failed:
             follower.fail(error)
-        self.arrived.beat()
         self._passed.beat()
 
 
 class Follower:
     """Where one of those who follow stands."""
 
-    def __init__(self, hub: Hub, after: str | None) -> None:
+    def __init__(self, hub: Hub, after: str | None, skim: Callable[[Batch], bool] | None) -> None:
         self._hub = hub
+        self._skim = skim
         self._cursor = after or ""
         self._at: int | None = None
         """In the hub's count; None before it has caught up."""
         self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         """Begin where the hub is."""
@@ -175,18 +177,37 @@ class Follower:
                 return self._taken(await self._caught_up())
             if self._at < window.end:
                 return self._taken(self._from_window(self._at))
-            await self._hub.arrived.wait()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def close(self) -> None:
         """Nothing more is wanted."""
         self._hub.leave(self)
 
+    def notice(self) -> None:
+        """Something has come."""
+        waiter, at = self._waiter, self._at
+        if waiter is None or waiter.done():
+            return
+        if self._skim is not None and at is not None and at >= self._hub.window.start:
+            batch = self._from_window(at)
+            if self._skim(batch):
+                self._taken(batch)
+                return
+        self._wake()
+
     def fail(self, error: Exception) -> None:
         self._error = error
+        self._wake()
 
     def check(self) -> None:
         if self._error is not None:
             raise self._error
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _taken(self, batch: Batch) -> Batch:
         self._at, self._cursor = batch.end, batch.cursor

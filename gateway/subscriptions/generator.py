@@ -13,7 +13,7 @@ from gateway.errors import OperationTimeout
 from gateway.execution.executor import PlanExecutor
 from gateway.execution.operation import Operation
 from gateway.execution.run import Run
-from gateway.subscriptions.stream import Event
+from gateway.subscriptions.stream import Event, Hand
 from resolvers.context import Context
 
 
@@ -42,6 +42,9 @@ class Generated:
         except Exception as error:
             raise located_error(error) from error
         return (Event(encode((await self._answer(payload)).content)),)
+
+    def hand_over(self, hand: Hand) -> None:
+        """See Stream. There is no event before somebody takes it."""
 
     async def close(self) -> None:
         """See Stream."""

@@ -17,6 +17,10 @@ class Event:
     """Where a client resumes behind this event; it stands in the JSON too, as `extensions.cursor`."""
 
 
+Hand = Callable[[Event], bool]
+"""Delivers an event there and then, or returns False where that would have to wait."""
+
+
 class Stream(Protocol):
     """The events of one subscriber."""
 
@@ -26,6 +30,9 @@ class Stream(Protocol):
         Raises SubscriberTooSlow when more came than are kept, other RequestErrors, and, for what breaks in a field's
         own code, a GraphQLError that knows its cause and its place.
         """
+
+    def hand_over(self, hand: Hand) -> None:
+        """While somebody waits in `take`, events may be delivered by `hand` instead: nobody has to be woken for it."""
 
     async def close(self) -> None:
         """Nothing more is wanted; whoever waits in `take` has been cancelled."""
@@ -42,16 +49,20 @@ class Mailbox:
         self._ended = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._hand: Hand | None = None
 
     def put(self, event: Event) -> None:
         """Deliver. One event too many ends the stream, behind those that are kept."""
         if self._ended:
             return
+        waiter = self._waiter
+        if waiter is not None and self._hand is not None and not waiter.done() and self._hand(event):
+            return
         if len(self._events) >= self._limit:
             self.end(SubscriberTooSlow(f"More than {self._limit} events waited to be taken."))
             return
         self._events.append(event)
-        if self._waiter is not None:
+        if waiter is not None:
             self._wake()
 
     def end(self, error: Exception | None = None) -> None:
@@ -72,6 +83,10 @@ class Mailbox:
             await self._waiter
         taken, self._events = self._events, []
         return taken
+
+    def hand_over(self, hand: Hand) -> None:
+        """See Stream."""
+        self._hand = hand
 
     async def close(self) -> None:
         """See Stream."""

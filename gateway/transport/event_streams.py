@@ -80,6 +80,9 @@ class _Channel:
     async def events(self, events: Sequence[Event]) -> None:
         await self._stream.write(self._framing.events(events))
 
+    def hand(self, event: Event) -> bool:
+        return False
+
     async def end(self, answer: Answer | None) -> None:
         await self._stream.write(self._framing.end(answer))
 

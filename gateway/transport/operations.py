@@ -16,6 +16,9 @@ class Channel(Protocol):
 
     async def events(self, events: Sequence[Event]) -> None: ...
 
+    def hand(self, event: Event) -> bool:
+        """See Hand."""
+
     async def end(self, answer: Answer | None) -> None:
         """The last of the operation: its one answer, or what broke its events, if anything did."""
 
@@ -96,6 +99,7 @@ class Operations:
         if self._leaving:
             task.cancel()
         self._subscriptions.add(task)
+        stream.hand_over(channel.hand)
         try:
             while events := await stream.take():
                 await channel.events(events)

@@ -1,7 +1,7 @@
 """GraphQL over WebSocket: https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverWebSocket.md"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from gateway.settings import SubscriptionSettings
 from gateway.subscriptions.stream import Event
 from gateway.transport.connections import Connections
 from gateway.transport.exchange import CORRELATION_ID, correlation_id_of, headers_of
+from gateway.transport.frames import SEND_NOW
 from gateway.transport.operations import Operations
 from gateway.transport.origins import Origins
 
@@ -56,7 +57,7 @@ class WebSocket:
         if not _is_allowed(headers, self._origins):
             await send({"type": "websocket.close"})  # before it is accepted, this is a 403
             return
-        socket = _Socket(self._pipeline, self._settings, correlation_id, send)
+        socket = _Socket(self._pipeline, self._settings, correlation_id, send, _send_now(scope))
         try:
             left = self._connections.join(socket.leave)
         except RequestError as error:
@@ -77,6 +78,16 @@ def _is_allowed(headers: Mapping[bytes, bytes], origins: Origins) -> bool:
     return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
 
 
+SendNow = Callable[[str], bool]
+"""Sends a text there and then, or returns False where that would have to wait."""
+
+
+def _send_now(scope: Scope) -> SendNow:
+    """What the gateway's own server offers; other ASGI servers do not."""
+    found: SendNow | None = (scope.get("extensions") or {}).get(SEND_NOW, {}).get("send")
+    return (lambda text: False) if found is None else found
+
+
 class _Closed(Exception):
     """The socket is no more."""
 
@@ -92,12 +103,15 @@ class _Close(Exception):
 class _Socket:
     """One connection."""
 
-    def __init__(self, pipeline: Pipeline, settings: SubscriptionSettings, correlation_id: str, send: Send) -> None:
+    def __init__(
+        self, pipeline: Pipeline, settings: SubscriptionSettings, correlation_id: str, send: Send, send_now: SendNow
+    ) -> None:
         self._operations = Operations(pipeline, settings.operations, self.give_up)
         self._init_timeout = settings.init_timeout
         self._correlation_id = correlation_id
         self._send = send
         self._subscribed = 0
+        self.send_now = send_now
         self.is_closed = False
 
     async def serve(self, subprotocols: Sequence[str], receive: Receive) -> None:
@@ -202,13 +216,19 @@ class _Channel:
     def __init__(self, socket: _Socket, name: str) -> None:
         self._socket = socket
         self._head = f'{{"id":{orjson.dumps(name).decode()},"type":"'
+        self._next = self._head + 'next","payload":'
 
     async def events(self, events: Sequence[Event]) -> None:
-        head, transmit = self._head + 'next","payload":', self._socket.transmit
+        transmit = self._socket.transmit
         for event in events:
             if self._socket.is_closed:
                 return
-            await transmit({"type": "websocket.send", "text": f"{head}{event.json.decode()}}}"})
+            await transmit({"type": "websocket.send", "text": f"{self._next}{event.json.decode()}}}"})
+
+    def hand(self, event: Event) -> bool:
+        """See Hand."""
+        socket = self._socket
+        return not socket.is_closed and socket.send_now(f"{self._next}{event.json.decode()}}}")
 
     async def end(self, answer: Answer | None) -> None:
         if answer is not None and "data" not in answer.content:

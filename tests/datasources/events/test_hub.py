@@ -93,6 +93,25 @@ async def test_a_follower_of_a_running_hub_begins_with_what_is_new_then(feed: Co
     late.close()
 
 
+async def test_what_is_skimmed_wakes_nobody(feed: Counting, door: MemoryDoor) -> None:
+    seen: asyncio.Queue[Sequence[object]] = asyncio.Queue()
+
+    def skim(batch: Batch) -> bool:
+        seen.put_nowait(keys(batch.changes))
+        return keys(batch.changes) in ([1], [2])
+
+    follower = await hub_of(feed).follow(skim=skim)
+    waiting = asyncio.create_task(follower.take())
+    await asyncio.sleep(0)
+    for number in (1, 2, 3):
+        await door.write(created(number))
+        assert await asyncio.wait_for(seen.get(), 10) == [number]
+    assert keys((await waiting).changes) == [3]
+    await door.write(created(4))
+    assert keys(await taken(follower, 1)) == [4]
+    follower.close()
+
+
 async def test_many_followers_are_one_reader(feed: Counting, door: MemoryDoor) -> None:
     shared = hub_of(feed)
     followers = [await shared.follow() for _ in range(50)]

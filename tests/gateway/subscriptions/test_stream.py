@@ -30,6 +30,41 @@ async def test_who_takes_waits_for_the_first() -> None:
     assert list(await taking) == [FIRST, SECOND]
 
 
+async def test_is_handed_over_only_while_somebody_waits() -> None:
+    handed: list[Event] = []
+    is_ready = True
+
+    def hand(event: Event) -> bool:
+        if is_ready:
+            handed.append(event)
+        return is_ready
+
+    mailbox = Mailbox(10)
+    mailbox.hand_over(hand)
+    mailbox.put(FIRST)
+    assert (handed, list(await mailbox.take())) == ([], [FIRST])
+    taking = asyncio.create_task(mailbox.take())
+    await asyncio.sleep(0)
+    mailbox.put(FIRST)
+    assert handed == [FIRST]
+    is_ready = False
+    mailbox.put(SECOND)
+    is_ready = True
+    mailbox.put(THIRD)
+    assert (handed, list(await taking)) == ([FIRST], [SECOND, THIRD])
+
+
+async def test_nothing_is_handed_over_once_the_taker_is_cancelled() -> None:
+    mailbox = Mailbox(10)
+    mailbox.hand_over(lambda event: True)
+    taking = asyncio.create_task(mailbox.take())
+    await asyncio.sleep(0)
+    taking.cancel()
+    mailbox.put(FIRST)
+    await asyncio.gather(taking, return_exceptions=True)
+    assert list(await mailbox.take()) == [FIRST]
+
+
 async def test_ends_behind_what_is_kept() -> None:
     mailbox = Mailbox(10)
     mailbox.put(FIRST)
