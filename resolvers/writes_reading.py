@@ -140,6 +140,7 @@ class InputReader:
         self._changed = {camel(each.attribute): _member(each) for each in changed_columns(entity, owner)}
         self._relations = {camel(name): (name, relation) for name, relation in entity.written_relations.items()}
         self._validations = _validations(entity)
+        self._nullable = {camel(name): column.column.nullable for name, column in entity.columns.items()}
         self._version = entity.version if starts_at_one(entity) else None
 
     def new(self, given: Mapping[str, Any], path: InputPath, problems: Problems) -> New:
@@ -201,6 +202,8 @@ class InputReader:
 
     def _validate(self, given: Mapping[str, Any], path: InputPath, problems: Problems, *, new: bool) -> None:
         for validation, names in self._validations:
+            if any(given.get(name) is None and not self._nullable[name] for name in names):
+                continue  # it is a mistake that is told already, or the source's default
             if new or all(name in given for name in names):
                 message = validation.function(*(given.get(name) for name in names))
                 if message is not None:

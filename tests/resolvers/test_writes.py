@@ -28,10 +28,13 @@ from resolvers import (
     validates,
 )
 from resolvers.checks import check
+from resolvers.definition import entity_of
 from resolvers.errors import SchemaError
 from resolvers.query import entities_of
 from resolvers.scalars import SCALARS
 from resolvers.writes import Rules
+from resolvers.writes_reading import Problems, reader_of
+from schema import Invoice
 from tests.gateway.writing import ENTITIES, Mutation, Query
 
 SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
@@ -264,3 +267,15 @@ def test_less_may_be_written() -> None:
     assert set(root.fields) == {"updateBox", "updateBoxes", "deleteBox", "deleteBoxes"}
     patch: Any = schema._schema.type_map["BoxPatch"]
     assert set(patch.fields) == {"color", "contents"}
+
+
+def test_a_rule_over_columns_is_not_asked_about_a_null_that_is_a_mistake() -> None:
+    definition = entity_of(Invoice)
+    assert definition is not None
+    problems = Problems()
+    patch = {"issuedOn": None, "dueOn": date(2026, 1, 1), "amount": Decimal(-1)}
+    reader_of(definition).patch(1, patch, None, ("patch",), problems)
+    assert [(each.path, each.rule) for each in problems.found] == [
+        (("patch", "issuedOn"), "notNull"),
+        (("patch", "amount"), "minimum"),
+    ]
