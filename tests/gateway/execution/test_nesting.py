@@ -346,3 +346,40 @@ async def test_the_pipeline_nests(tidy: Library) -> None:
     assert tidy.source.collections == ["authors"]
     expected, _ = await tidy.ask(LIBRARY.operation(DEEP), nests=False)
     assert encode(answer.content) == b'{"data":' + expected + b"}"
+
+
+SELECTIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "aliases": (
+        "{ authors { nodes { a: books(first: 1) { nodes { title } } "
+        "b: books(first: 2, orderBy: [{title: DESC}]) { nodes { id } } } } }",
+        None,
+    ),
+    "variables": (
+        "query ($n: Int!, $w: String!) { authors { nodes { books(first: $n, filter: {title: {gt: $w}}) { nodes { "
+        "a: tags(first: 1) { nodes { word } } b: tags(first: $n, filter: {word: {ne: $w}}) { nodes { id } } } } } } }",
+        {"n": 2, "w": "a"},
+    ),
+    "directives": (
+        "query ($no: Boolean!) { authors { nodes { name @skip(if: $no) "
+        "books { nodes { title @include(if: $no) id author @skip(if: $no) { name } } } } } }",
+        {"no": False},
+    ),
+    "fragments": (
+        "fragment B on Book { title author { ...A } } fragment A on Author { id name } "
+        "{ authors { nodes { ...A books { nodes { ...B ... on Book { id } } } allBooks { ...B } } } }",
+        None,
+    ),
+    "back-and-forth": (
+        "{ books { nodes { author { books(first: 0) { nodes { id } } allBooks { id author { name } } } "
+        "tags { nodes { books(first: 2) { nodes { title } } } } } } }",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "variables"), SELECTIONS.values(), ids=SELECTIONS)
+async def test_whatever_is_selected_is_nested(
+    library_of_odds: Library, document: str, variables: dict[str, Any] | None
+) -> None:
+    await library_of_odds.alike(document, variables)
+    assert library_of_odds.nested
