@@ -16,7 +16,7 @@ from datasources.memory_changes import MemoryChanges
 from datasources.memory_tables import UNCONSTRAINED, Constraints, Table, Values
 from datasources.memory_writes import Idempotency, MemoryTransaction
 from datasources.wire import TO_WIRE
-from datasources.write import Transaction
+from datasources.write import Recorded, Transaction
 
 
 class MemorySource:
@@ -119,6 +119,10 @@ class MemorySource:
             self._idempotency.keep(transaction.recorded)
             for collection, before, after in transaction.written:
                 self.changes.record(collection, before, after)
+
+    async def recorded(self, key: str) -> Recorded | None:
+        await self.check()
+        return self._idempotency.find(key)
 
     def reading(
         self, table: Table, collection: Collection, columns: Sequence[str], wire: frozenset[str]

@@ -55,6 +55,7 @@ class MemoryTransaction:
         self._tables = tables
         self._copied: set[str] = set()
         self._claimed: dict[str, bytes] = {}
+        self._untouched = dict(tables)
         self._idempotency = idempotency
         self._has_failed = False
 
@@ -67,6 +68,12 @@ class MemoryTransaction:
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         self._claimed[key] = digest
         return self._idempotency.find(key)
+
+    async def undo(self) -> None:
+        self._tables.update(self._untouched)
+        self._copied.clear()
+        self.written.clear()
+        self._has_failed = False
 
     async def record(self, key: str, answer: bytes) -> None:
         self.recorded[key] = Recorded(self._claimed[key], answer)

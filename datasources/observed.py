@@ -106,6 +106,7 @@ class _Transaction:
         self._transaction = transaction
         self.write = transaction.write
         self.claim = transaction.claim
+        self.undo = transaction.undo
         self.record = transaction.record
 
     async def lookup(self, lookup: Lookup) -> Rows:

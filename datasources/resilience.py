@@ -18,12 +18,12 @@ from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 from datasources.outbox import Outbox, outbox_of
 from datasources.slots import Slots
-from datasources.write import Transaction, writable
+from datasources.write import Recorded, Transaction, writable
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
 
 T = TypeVar("T")
-L = TypeVar("L", Lookup, AggregateLookup)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,9 @@ class _Resilient:
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
         return await self._guarded(self._source.aggregate, lookup)
 
+    async def recorded(self, key: str) -> Recorded | None:
+        return await self._guarded(writable(self._source).recorded, key)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Is a call as a lookup is, from its begin to its commit, but never made twice."""
@@ -177,7 +180,7 @@ class _Resilient:
         finally:
             self._breaker.end(failure, probed=probes)
 
-    async def _guarded(self, ask: Callable[[L], Awaitable[Rows]], lookup: L) -> Rows:
+    async def _guarded(self, ask: Callable[[A], Awaitable[T]], asked: A) -> T:
         """Every lookup comes through here: what is not needed when all goes well stands aside."""
         self._refuse_when_open()
         call = self._deadlines.start()
@@ -186,20 +189,20 @@ class _Resilient:
                 await self._wait_for_slot(call)
             try:
                 self._refuse_when_open()  # it may have opened in the meantime
-                return await self._watched(ask, lookup, call)
+                return await self._watched(ask, asked, call)
             finally:
                 self._slots.give_back()
         finally:
             call.stop()
 
-    async def _watched(self, ask: Callable[[L], Awaitable[Rows]], lookup: L, call: Call) -> Rows:
+    async def _watched(self, ask: Callable[[A], Awaitable[T]], asked: A, call: Call) -> T:
         probes = self._breaker.begin()
         failure: BaseException | None = None
         try:
             try:
-                return await ask(lookup)
+                return await ask(asked)
             except SourceUnavailable as error:
-                return await self._again(ask, lookup, error)
+                return await self._again(ask, asked, error)
         except (asyncio.CancelledError, TimeoutError) as error:
             failure = error
             if isinstance(error, asyncio.CancelledError) and not call.stop():
@@ -239,7 +242,7 @@ class _Resilient:
     def _too_late(self) -> SourceTimeout:
         return SourceTimeout(self.name, f"did not answer within {self._policy.deadline:g} s")
 
-    async def _again(self, ask: Callable[[L], Awaitable[Rows]], lookup: L, first: SourceUnavailable) -> Rows:
+    async def _again(self, ask: Callable[[A], Awaitable[T]], asked: A, first: SourceUnavailable) -> T:
         """Further attempts, after the first that failed."""
         if self._policy.attempts == 1:
             raise first
@@ -251,5 +254,5 @@ class _Resilient:
             with attempt:
                 if attempt.num == 1:
                     raise first
-                return await ask(lookup)
+                return await ask(asked)
         raise first

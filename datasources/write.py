@@ -98,10 +98,13 @@ class Transaction(Protocol):
         """
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
-        """Take `key` for this transaction, or tell what an earlier one recorded under it.
+        """Take `key` for this transaction, or tell what an earlier one recorded under it; before anything is written.
 
         Waits for a transaction that has the key and is still under way.
         """
+
+    async def undo(self) -> None:
+        """Take back what was written since the claim, also where a write failed: it may now be recorded that it did."""
 
     async def record(self, key: str, answer: bytes) -> None:
         """Keep the answer under the claimed key; it is there from the commit on, for `KEPT_SECONDS`."""
@@ -115,6 +118,9 @@ class Writable(Protocol):
 
         A cancellation that finds it committing may come too late.
         """
+
+    async def recorded(self, key: str) -> Recorded | None:
+        """What is recorded under `key`."""
 
 
 def writable(source: Datasource) -> Writable:

@@ -26,7 +26,7 @@ from datasources.sql.postgres_pool import PostgresPool
 from datasources.sql.postgres_text import SESSION
 from datasources.sql.postgres_transaction import PostgresTransaction, Run
 from datasources.sql.reader import CACHED_STATEMENTS, Reader
-from datasources.write import Transaction
+from datasources.write import Recorded, Transaction
 
 _COLUMNS = """
 SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
@@ -119,6 +119,14 @@ class PostgresSource:
             pool.recover(connection, "SELECT 1" if transaction.is_over else "ROLLBACK")
             raise
         pool.release(connection)
+
+    async def recorded(self, key: str) -> Recorded | None:
+        if self._pool is None:
+            raise SourceUnavailable(self._name, "is not open")
+        try:
+            return await self._idempotency.recorded(self._pool.fetch, key)
+        except VENDOR as error:
+            raise mapped(self._name, "gateway_idempotency", error) from error
 
     def _reading(self, run: Run) -> Reader:
         return self.reader.within(partial(self._physical, run=run), partial(self._fetch, run=run))

@@ -1,6 +1,7 @@
 """The answers to idempotent requests, kept in a table of a PostgreSQL database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import asyncpg
 
@@ -27,6 +28,10 @@ ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, answer = NULL, at = ex
 WHERE kept.answer IS NULL OR kept.at <= now() - make_interval(secs => $3)
 RETURNING 1
 """
+_RECORDED = """
+SELECT digest, answer FROM gateway_idempotency
+WHERE key = $1 AND answer IS NOT NULL AND at > now() - make_interval(secs => $2)
+"""
 _FIND = "SELECT digest, answer FROM gateway_idempotency WHERE key = $1"
 _RECORD = "UPDATE gateway_idempotency SET answer = $2 WHERE key = $1"
 _PRUNE = """
@@ -42,6 +47,12 @@ async def install_idempotency(connection: asyncpg.Connection) -> None:
     await connection.execute(f"{_ONE_AT_A_TIME};{INSTALL}")
 
 
+_CLAIMED = "claimed"
+
+Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
+"""Runs a statement with its arguments."""
+
+
 class Idempotency:
     """Of one database; the table is made when it is first needed."""
 
@@ -51,13 +62,25 @@ class Idempotency:
         self._is_installed = False
         self._recorded = 0
 
+    async def recorded(self, fetch: Fetch, key: str) -> Recorded | None:
+        try:
+            rows = await fetch(_RECORDED, [key, KEPT_SECONDS])
+        except asyncpg.UndefinedTableError:
+            return None
+        return Recorded(*rows[0]) if rows else None
+
     async def claim(self, connection: asyncpg.Connection, key: str, digest: bytes) -> Recorded | None:
+        """What was recorded, or None: then writes can be taken back with `undo`."""
         if not self._is_installed:
             await self._install(connection)
         if await connection.fetchval(_CLAIM, key, digest, KEPT_SECONDS):
+            await connection.execute(f"SAVEPOINT {_CLAIMED}")
             return None
         [row] = await connection.fetch(_FIND, key)  # which the claim in vain has locked
         return Recorded(row[0], row[1])
+
+    async def undo(self, connection: asyncpg.Connection) -> None:
+        await connection.execute(f"ROLLBACK TO SAVEPOINT {_CLAIMED}")
 
     async def record(self, connection: asyncpg.Connection, key: str, answer: bytes) -> None:
         await connection.execute(_RECORD, key, answer)

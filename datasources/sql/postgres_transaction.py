@@ -51,6 +51,8 @@ class PostgresTransaction:
         """Whether there were writes since the savepoint."""
         self._written = ""
         """The collection that was written last, for messages."""
+        self._is_claimed = False
+        """Whether writes can be taken back without an end to the transaction."""
         self._is_broken = False
         """Whether a read failed, so that nothing works before the `_restore`."""
         self._restore = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -87,7 +89,12 @@ class PostgresTransaction:
         self._begin_write()
         found = await self._writing(_IDEMPOTENCY, lambda: self._idempotency.claim(self._connection, key, digest))
         self._has_failed = False
+        self._is_claimed = found is None
         return found
+
+    async def undo(self) -> None:
+        await self._writing(_IDEMPOTENCY, lambda: self._idempotency.undo(self._connection))
+        self._has_failed = False
 
     async def record(self, key: str, answer: bytes) -> None:
         self._begin_write()
@@ -139,15 +146,21 @@ class PostgresTransaction:
         return done
 
     async def _violated(self, error: asyncpg.IntegrityConstraintViolationError, write: Write | None) -> DatasourceError:
-        """Ends the transaction, for the catalog cannot be asked before."""
+        """Takes back what was written, or else ends the transaction: the catalog cannot be asked before."""
         try:
             async with self._one_at_a_time:
-                if self._connection.is_in_transaction():
-                    await self._connection.execute("ROLLBACK")
-                self.is_over = True
+                if self._is_claimed and self._connection.is_in_transaction():
+                    await self._idempotency.undo(self._connection)
+                else:
+                    await self._roll_back()
                 return await self._constraints.violated(self._connection, error, write)
         except VENDOR as failure:
             return mapped_write(self._source, self._written, failure)
+
+    async def _roll_back(self) -> None:
+        if self._connection.is_in_transaction():
+            await self._connection.execute("ROLLBACK")
+        self.is_over = True
 
     async def _read(self, text: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Raises what asyncpg does."""

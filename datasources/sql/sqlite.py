@@ -18,10 +18,11 @@ from datasources.sql.reader import Reader
 from datasources.sql.sqlite_changes import SqliteChanges
 from datasources.sql.sqlite_constraints import quoted
 from datasources.sql.sqlite_dialect import SqliteDialect
+from datasources.sql.sqlite_idempotency import recorded
 from datasources.sql.sqlite_outbox import SqliteOutbox
 from datasources.sql.sqlite_pool import Job, Run, SqlitePool, T
 from datasources.sql.sqlite_transaction import SqliteWriter
-from datasources.write import Transaction
+from datasources.write import Recorded, Transaction
 
 _UNAVAILABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOTADB", "SQLITE_INTERRUPT"}
 _TIMEOUT = {"SQLITE_BUSY", "SQLITE_LOCKED"}
@@ -109,6 +110,9 @@ class SqliteSource:
         async with self._writer.transaction(self._reading, self._mapped) as transaction:
             yield transaction
         self.changes.nudge()
+
+    async def recorded(self, key: str) -> Recorded | None:
+        return await self._run("gateway_idempotency", lambda connection: recorded(connection, key))
 
     def _reading(self, run: Run) -> Reader:
         return self.reader.within(partial(self._physical, run=run), partial(self._fetch, run=run))

@@ -14,6 +14,7 @@ _TABLE = (
     "CREATE INDEX IF NOT EXISTS gateway_idempotency_at ON gateway_idempotency (at)",
 )
 _FIND = "SELECT digest, answer FROM gateway_idempotency WHERE key = ? AND answer IS NOT NULL AND at > ?"
+_IS_INSTALLED = "SELECT 1 FROM sqlite_master WHERE name = 'gateway_idempotency'"
 _CLAIM = "INSERT OR REPLACE INTO gateway_idempotency (key, digest, at) VALUES (?, ?, ?)"
 _RECORD = "UPDATE gateway_idempotency SET answer = ? WHERE key = ?"
 _PRUNE = """
@@ -29,15 +30,28 @@ def install_idempotency(connection: sqlite3.Connection) -> None:
 
 
 def claimed(connection: sqlite3.Connection, key: str, digest: bytes) -> Recorded | None:
+    """What was recorded, or None: then writes can be taken back with `undo`."""
     install_idempotency(connection)
-    now = time()
-    found = connection.execute(_FIND, (key, now - KEPT_SECONDS)).fetchone()
-    if found is not None:
-        return Recorded(*found)
-    connection.execute(_CLAIM, (key, digest, now))
-    return None
+    found = _found(connection, key)
+    if found is None:
+        connection.execute(_CLAIM, (key, digest, time()))
+        connection.execute("SAVEPOINT claimed")
+    return found
 
 
-def recorded(connection: sqlite3.Connection, key: str, answer: bytes) -> None:
+def undo(connection: sqlite3.Connection) -> None:
+    connection.execute("ROLLBACK TO claimed")
+
+
+def recorded(connection: sqlite3.Connection, key: str) -> Recorded | None:
+    return _found(connection, key) if connection.execute(_IS_INSTALLED).fetchone() else None
+
+
+def _found(connection: sqlite3.Connection, key: str) -> Recorded | None:
+    found = connection.execute(_FIND, (key, time() - KEPT_SECONDS)).fetchone()
+    return None if found is None else Recorded(*found)
+
+
+def record(connection: sqlite3.Connection, key: str, answer: bytes) -> None:
     connection.execute(_RECORD, (answer, key))
     connection.execute(_PRUNE, (time() - KEPT_SECONDS, PRUNED))

@@ -14,7 +14,7 @@ from datasources.sql import sqlite_pool
 from datasources.sql.reader import UNUSABLE, Reader
 from datasources.sql.sqlite_constraints import is_foreign_key
 from datasources.sql.sqlite_errors import Mapped, mapped_write
-from datasources.sql.sqlite_idempotency import claimed, recorded
+from datasources.sql.sqlite_idempotency import claimed, record, undo
 from datasources.sql.sqlite_pool import Job, Run, SqlitePool, T
 from datasources.sql.sqlite_rows import RowWrites
 from datasources.sql.sqlite_writes import SqliteWrites
@@ -110,9 +110,13 @@ class SqliteTransaction:
         self._has_failed = False
         return found
 
+    async def undo(self) -> None:
+        await self._writing(undo)
+        self._has_failed = False
+
     async def record(self, key: str, answer: bytes) -> None:
         self._begin_write()
-        await self._writing(lambda connection: recorded(connection, key, answer))
+        await self._writing(lambda connection: record(connection, key, answer))
         self._has_failed = False
 
     async def commit(self) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.pyutils import Path
 
-from datasources.errors import ConstraintViolated
+from datasources.base import Datasource
+from datasources.errors import ConstraintViolated, DatasourceError
 from datasources.lookup import Row
-from datasources.write import Transaction, writable
+from datasources.write import Recorded, Transaction, writable
 from gateway.errors import IdempotencyKeyReused
 from gateway.execution.levels import complete
 from gateway.execution.outcome import Outcome
@@ -21,7 +22,8 @@ from gateway.execution.shapes import Layout
 from gateway.execution.values import failed
 from gateway.execution.write_plan import MutationPlan, WriteRoot
 from gateway.execution.write_returning import Wanted, wanted
-from resolvers.errors import TransactionRolledBack
+from resolvers.context import Idempotency
+from resolvers.errors import TransactionRolledBack, WriteRefused
 from resolvers.mutation import Write
 from resolvers.writes_failures import violated
 from resolvers.writes_program import Program
@@ -31,6 +33,8 @@ Group = Sequence[WriteRoot]
 
 async def run_mutation(run: Run, plan: MutationPlan) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
     """The operation's data and errors. Raises IdempotencyKeyReused when nothing has been written."""
+    if run.context.idempotency is not None:
+        await _expect_unused(run, run.context.idempotency, plan)
     answers: Answers = []
     for group in plan.groups:
         try:
@@ -42,26 +46,46 @@ async def run_mutation(run: Run, plan: MutationPlan) -> tuple[dict[str, Any] | N
     return answered(plan.keys, plan.constants, answers)
 
 
+async def _expect_unused(run: Run, idempotency: Idempotency, plan: MutationPlan) -> None:
+    """Raises IdempotencyKeyReused. The source that is written first is not asked: its transaction claims the key."""
+    sources = [run.context.sources[name] for name in plan.sources if name != plan.groups[0][0].source]
+    for earlier in await asyncio.gather(*(_recorded(source, f"{idempotency.key}/0") for source in sources)):
+        _expect_same(earlier, idempotency)
+
+
+async def _recorded(source: Datasource, key: str) -> Recorded | None:
+    try:
+        return await writable(source).recorded(key)
+    except DatasourceError:  # one that is away must not keep the others from being written
+        return None
+
+
+def _expect_same(earlier: Recorded | None, idempotency: Idempotency) -> None:
+    if earlier is not None and earlier.digest != idempotency.digest:
+        raise IdempotencyKeyReused("The Idempotency-Key was used for another request before: use a new one.")
+
+
 async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
     """The values of fields that are written in one transaction. Raises IdempotencyKeyReused."""
     writes: list[Write] = []
-    root = group[0]
-    try:
-        for root in group:
+    for root in group:
+        try:
             writes.append(root.field.write_of(root.arguments.bind(run.variables), run.context.page_sizes))
-    except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-        return _rolled_back(group, root, error)
+        except Exception as error:  # noqa: BLE001 - it becomes part of the answer
+            return _rolled_back(group, root, error)
     answers: Answers = []
     try:
-        async with writable(run.context.sources[root.source]).transaction() as transaction:
-            for root, write in zip(group, writes, strict=True):
-                answers.append((root.place, await _write(run, root, write, transaction, base)))
+        async with writable(run.context.sources[group[0].source]).transaction() as transaction:
+            if run.context.idempotency is None:
+                await _write(run, group, writes, transaction, base, answers)
+            else:
+                answers = await _write_once(run, run.context.idempotency, group, writes, transaction, base)
     except IdempotencyKeyReused:
         raise
     except ConstraintViolated as error:  # at the commit
-        return _rolled_back(group, root, violated(root.field.entity, error))
+        return _rolled_back(group, group[-1], violated(group[-1].field.entity, error))
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
-        return _rolled_back(group, root, error)
+        return _rolled_back(group, group[min(len(answers), len(group) - 1)], error)
     return answers
 
 
@@ -77,19 +101,36 @@ def _failing(group: Group, error: Exception) -> Answers:
     return [(root.place, failed(root.place, error, (0,), 1, late=False)) for root in group]
 
 
-async def _write(run: Run, root: WriteRoot, write: Write, transaction: Transaction, base: Path | None) -> Outcome:
-    idempotency = run.context.idempotency
-    if idempotency is None:
-        return await _written(run, root, write, transaction, base)
-    key = f"{idempotency.key}/{root.number}"
+async def _write(
+    run: Run, group: Group, writes: Sequence[Write], transaction: Transaction, base: Path | None, answers: Answers
+) -> None:
+    """Adds to `answers` for each field that is written."""
+    for root, write in zip(group, writes, strict=True):
+        answers.append((root.place, await _written(run, root, write, transaction, base)))
+
+
+async def _write_once(
+    run: Run,
+    idempotency: Idempotency,
+    group: Group,
+    writes: Sequence[Write],
+    transaction: Transaction,
+    base: Path | None,
+) -> Answers:
+    """As it was answered before, if it was; also a refusal is an answer. Raises IdempotencyKeyReused."""
+    key = f"{idempotency.key}/{group[0].number}"
     earlier = await transaction.claim(key, idempotency.digest)
+    _expect_same(earlier, idempotency)
     if earlier is not None:
-        if earlier.digest != idempotency.digest:
-            raise IdempotencyKeyReused("The Idempotency-Key was used for another request before: use a new one.")
-        return replayed(root.place, earlier.answer)
-    outcome = await _written(run, root, write, transaction, base)
-    await transaction.record(key, recorded(outcome))
-    return outcome
+        return replayed([root.place for root in group], earlier.answer)
+    answers: Answers = []
+    try:
+        await _write(run, group, writes, transaction, base, answers)
+    except WriteRefused as error:
+        await transaction.undo()
+        answers = _rolled_back(group, group[len(answers)], error)
+    await transaction.record(key, recorded([outcome for _, outcome in answers]))
+    return answers
 
 
 async def _written(run: Run, root: WriteRoot, write: Write, transaction: Transaction, base: Path | None) -> Outcome:

@@ -1,6 +1,7 @@
 """Answers of mutations as they are recorded, so that a repeated request gets the same once more."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -8,20 +9,28 @@ from graphql.language import SourceLocation
 
 from gateway.answers import encode, told
 from gateway.execution.outcome import Failure, Outcome
+from gateway.execution.roots import Answers
 from gateway.execution.shapes import Place
 
 
-def recorded(outcome: Outcome) -> bytes:
-    """A root field's value and errors."""
-    errors = [told(failure.located()) for failure in outcome.failures.get(0, ())]
-    return encode({"value": outcome.values[0], "errors": errors})
+def recorded(outcomes: Sequence[Outcome]) -> bytes:
+    """The values and errors of root fields."""
+    return encode(
+        [
+            {"value": each.values[0], "errors": [told(failure.located()) for failure in each.failures.get(0, ())]}
+            for each in outcomes
+        ]
+    )
 
 
-def replayed(place: Place, answer: bytes) -> Outcome:
+def replayed(places: Sequence[Place], answer: bytes) -> Answers:
     """The same again."""
-    found = json.loads(answer)
-    failures = [Failure(_error(place, each), place.nodes, None) for each in found["errors"]]
-    return Outcome([found["value"]], {0: failures} if failures else {})
+    return [(place, _replayed(place, each)) for place, each in zip(places, json.loads(answer), strict=True)]
+
+
+def _replayed(place: Place, answer: dict[str, Any]) -> Outcome:
+    failures = [Failure(_error(place, each), place.nodes, None) for each in answer["errors"]]
+    return Outcome([answer["value"]], {0: failures} if failures else {})
 
 
 def _error(place: Place, formatted: dict[str, Any]) -> GraphQLError:

@@ -17,7 +17,7 @@ from gateway.execution.mutations import run_mutation
 from gateway.execution.operation import Operation, size_of
 from gateway.execution.roots import run_plan
 from gateway.execution.run import MakeRun, Run
-from gateway.execution.write_plan import TRANSACTION, refuse_unplanned, writes_entities
+from gateway.execution.write_plan import TRANSACTION, refuse_unplanned, written_sources
 from gateway.execution.written import Written
 from resolvers.context import Context
 
@@ -35,7 +35,7 @@ class Schema(strawberry.Schema):
         self._documents: Cache[str, DocumentNode] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
         self._operations: Cache[tuple[int, int], Operation] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
         super().__init__(query, *args, **kwargs)
-        if writes_entities(self._schema):
+        if written_sources(self._schema):
             self._schema.directives = (*self._schema.directives, TRANSACTION)
 
     def operation_of(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation:

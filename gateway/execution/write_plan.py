@@ -53,12 +53,15 @@ class MutationPlan:
     constants: Mapping[str, str]
     groups: tuple[tuple[WriteRoot, ...], ...]
     """Each is written in one transaction."""
+    sources: frozenset[str]
+    """All that the schema's mutations write: an idempotency key may have been used in any of them."""
 
 
-def writes_entities(schema: GraphQLSchema) -> bool:
-    """Whether there are fields that may be in one transaction."""
+def written_sources(schema: GraphQLSchema) -> frozenset[str]:
+    """The sources that mutations write."""
     fields = schema.mutation_type.fields.values() if schema.mutation_type else ()
-    return any(isinstance(each.extensions.get("strawberry-definition"), WriteField) for each in fields)
+    definitions = (each.extensions.get("strawberry-definition") for each in fields)
+    return frozenset(each.entity.source for each in definitions if isinstance(each, WriteField))
 
 
 def asks_for_transaction(operation: OperationDefinitionNode) -> bool:
@@ -93,7 +96,8 @@ def plan_mutation(reader: Reader, plan_root: Callable[[Place, int], WriteRoot]) 
         roots.append(root)
     if not roots:
         return None
-    return MutationPlan(tuple(selected), constants, tuple(_groups(reader, roots)))
+    sources = written_sources(reader.scope.schema)
+    return MutationPlan(tuple(selected), constants, tuple(_groups(reader, roots)), sources)
 
 
 def _groups(reader: Reader, roots: Iterable[WriteRoot]) -> Iterable[tuple[WriteRoot, ...]]:

@@ -511,6 +511,33 @@ class WritesContract:
         async with writable(source).transaction() as transaction:
             assert await transaction.claim("k", b"1") == Recorded(b"2", b"answer")
 
+    async def test_tells_what_is_recorded(self, source: Datasource) -> None:
+        assert await writable(source).recorded("k") is None
+        async with writable(source).transaction() as transaction:
+            await transaction.claim("k", b"digest")
+            await transaction.record("k", b"answer")
+        assert await writable(source).recorded("k") == Recorded(b"digest", b"answer")
+        assert await writable(source).recorded("another") is None
+
+    @pytest.mark.parametrize("failing", ["nothing", "write", "lookup"])
+    async def test_takes_back_what_was_written_since_a_claim(self, source: Datasource, failing: str) -> None:
+        await write(source, papers("a"))
+        async with writable(source).transaction() as transaction:
+            await transaction.claim("k", b"digest")
+            await transaction.write(papers("b", first=2))
+            await read(transaction)
+            if failing == "write":
+                async with violated(UniqueViolated, ("papers", ("id",), "papers_pkey", 0)):
+                    await transaction.write(papers("c"))
+            if failing == "lookup":
+                with pytest.raises(DatasourceError):
+                    await transaction.lookup(Lookup(Collection("missing", "id", ()), ("id",)))
+            await transaction.undo()
+            assert await read(transaction) == [(1, "a")]
+            await transaction.record("k", b"answer")
+        assert await read(source) == [(1, "a")]
+        assert await writable(source).recorded("k") == Recorded(b"digest", b"answer")
+
     @pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls-back"])
     async def test_of_concurrent_claims_of_a_key_one_writes(self, source: Datasource, fails: bool) -> None:
         start = asyncio.Barrier(5)

@@ -57,6 +57,9 @@ class Counted:
         self.note(lookup)
         return await self.source.aggregate(lookup)
 
+    async def recorded(self, key: str) -> Recorded | None:
+        return await writable(self.source).recorded(key)
+
     def note(self, lookup: Lookup | AggregateLookup) -> None:
         self.lookups.append(lookup)
         self.statements.append(f"lookup {lookup.collection.name}")
@@ -96,6 +99,10 @@ class _Counted:
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         self._source.statements.append(f"claim {key}")
         return await self._transaction.claim(key, digest)
+
+    async def undo(self) -> None:
+        self._source.statements.append("undo")
+        await self._transaction.undo()
 
     async def record(self, key: str, answer: bytes) -> None:
         self._source.statements.append(f"record {key}")

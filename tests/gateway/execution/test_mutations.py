@@ -23,10 +23,12 @@ EVERYTHING = """{
 
 def told(errors: Any) -> list[Any]:
     """What clients see of errors, but for where in the document they are."""
-    return [
-        (error.path, error.message, getattr(error.original_error, "code", None), error.extensions)
-        for error in errors or ()
-    ]
+    found = []
+    for error in errors or ():
+        extensions = dict(error.extensions or {})
+        code = getattr(error.original_error, "code", None) or extensions.pop("code", None)  # of one that was recorded
+        found.append((error.path, error.message, code, extensions))
+    return found
 
 
 class Asked:
