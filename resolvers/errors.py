@@ -6,8 +6,8 @@ GatewayError
 │   ├── InvalidCursor       not a cursor, or the cursor of another order
 │   ├── PageSizeExceeded    first or last is above the maximum
 │   ├── TooManyGroups       an aggregate has more groups than may be returned
-│   ├── InputInvalid        what is to be written breaks rules of the graph
 │   └── WriteRefused        what is to be written cannot be; nothing was
+│       ├── InputInvalid        it breaks rules of the graph
 │       ├── NotFound            there is no such row
 │       ├── Conflict            someone else has written the row meanwhile
 │       ├── ConstraintBroken    the source has a rule against it
@@ -61,21 +61,6 @@ class Problem:
     rule: str
 
 
-class InputInvalid(BadUserInput):
-    """What is to be written breaks rules of the graph; all of them are told."""
-
-    code = "VALIDATION_FAILED"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        first = problems[0].message
-        super().__init__(first if len(problems) == 1 else f"{first} And {len(problems) - 1} more.")
-        self.extensions = {
-            "problems": [
-                {"inputPath": list(each.path), "message": each.message, "rule": each.rule} for each in problems
-            ]
-        }
-
-
 class WriteRefused(BadUserInput):
     """What is to be written cannot be; nothing was."""
 
@@ -83,6 +68,18 @@ class WriteRefused(BadUserInput):
         """`extensions` are told beside the code."""
         super().__init__(message)
         self.extensions = dict(extensions or {})
+
+
+class InputInvalid(WriteRefused):
+    """It breaks rules of the graph; all of them are told."""
+
+    code = "VALIDATION_FAILED"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0].message
+        told = [{"inputPath": list(each.path), "message": each.message, "rule": each.rule} for each in problems]
+        message = first if len(problems) == 1 else f"{first} And {len(problems) - 1} more."
+        super().__init__(message, {"problems": told})
 
 
 class NotFound(WriteRefused):

@@ -86,7 +86,7 @@ class UpsertField(WriteField):
 
     def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
         entity, column, problems = self.entity, self.column, Problems()
-        new = reader_of(entity).new(arguments["input"], ("input",), problems)
+        new = reader_of(entity).new(arguments["input"], ("input",), problems, may_exist=True)
         problems.refuse()
         return lambda program, returning: program.upsert(entity, column, new, returning)
 

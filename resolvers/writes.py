@@ -85,8 +85,8 @@ class Validation:
 def validates(*attributes: str) -> Callable[[Any], Any]:
     """A rule over several of an entity's attributes, whose values the function gets in this order.
 
-    It returns a message, or None where all is well. A new row is always asked for, absent values being None; a patch
-    when all of the attributes are in it. Written as a static method:
+    It returns a message, or None where all is well. What the input lacks is read from the row when that has been
+    written; one that breaks the rule is taken back again. Written as a static method:
 
         @validates("issued_on", "due_on")
         @staticmethod

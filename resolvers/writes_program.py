@@ -14,6 +14,7 @@ from resolvers.types import camel
 from resolvers.writes_checks import moment_of_write
 from resolvers.writes_failures import conflict, violated
 from resolvers.writes_reading import Changes, Named, New, Patched
+from resolvers.writes_rules import check_rules
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,6 +61,7 @@ class Program:
                 returning.wire,
             ),
         )
+        await check_rules(self._transaction, entity, news, rows)
         for name, relation in entity.written_relations.items():
             await self._create_children(relation, news, rows, returning.children.get(name))
         return rows
@@ -81,6 +83,7 @@ class Program:
             version=entity.version,
         )
         rows = await self._write(entity, insert, [new])
+        await check_rules(self._transaction, entity, [new], rows)
         for relation in entity.written_relations.values():
             await self._create_children(relation, [new], rows, None)
         return rows
@@ -101,6 +104,7 @@ class Program:
                 _expected(group, versioned=shape[1]),
             ),
         )
+        await check_rules(self._transaction, entity, patches, rows)
         for name, relation in entity.written_relations.items():
             await self._change_children(relation, name, patches)
         return rows
@@ -207,8 +211,9 @@ class Program:
         item = next(iter(items))
         if item.expected is not None:
             lookup = Lookup(entity.collection, entity.column_names, key=entity.key, keys=(item.key,))
+            path = item.beside("expectedVersion")
             for row in (await self._transaction.lookup(lookup)).rows:
-                raise conflict(entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, item.path)
+                raise conflict(entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, path)
         raise _not_found(entity, item)
 
 
@@ -229,4 +234,4 @@ def _check_owners(entity: Entity, items: Sequence[Named], owners: Sequence[Any],
 
 
 def _not_found(entity: Entity, item: Named) -> NotFound:
-    return NotFound(f"There is no {encode_id(entity.name, item.key)} here.", {"inputPath": list(item.path)})
+    return NotFound(f"There is no {encode_id(entity.name, item.key)} here.", {"inputPath": list(item.beside("id"))})

@@ -28,6 +28,8 @@ class New:
     """As the client gave it, by the names of the graph."""
     children: "Mapping[str, Sequence[New]]"
     """By the relation's Python name."""
+    unchecked: Sequence[Validation] = ()
+    """Rules that only the written row can answer."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,10 @@ class Named:
     key: Any
     expected: int | None = None
 
+    def beside(self, name: str) -> InputPath:
+        """The path of what is given along with it; in a list of ids there is nothing."""
+        return self.path if isinstance(self.path[-1], int) else (*self.path[:-1], name)
+
 
 @dataclass(slots=True)
 class Patched(Named):
@@ -45,6 +51,8 @@ class Patched(Named):
 
     values: dict[str, Any] = field(default_factory=dict)
     children: "Mapping[str, Changes]" = field(default_factory=dict)
+    unchecked: Sequence[Validation] = ()
+    """As of `New`."""
 
 
 @dataclass(slots=True)
@@ -142,8 +150,10 @@ class InputReader:
         self._validations = _validations(entity)
         self._nullable = {camel(name): column.column.nullable for name, column in entity.columns.items()}
         self._version = entity.version if starts_at_one(entity) else None
+        self._null_by_default = frozenset(name for name, _, _, has_default, _ in self._new if not has_default)
 
-    def new(self, given: Mapping[str, Any], path: InputPath, problems: Problems) -> New:
+    def new(self, given: Mapping[str, Any], path: InputPath, problems: Problems, *, may_exist: bool = False) -> New:
+        """`may_exist`: what is not given may be of a row that is there already."""
         values: dict[str, Any] = {}
         for name, column, stays, has_default, member in self._new:
             if name in given:
@@ -159,13 +169,13 @@ class InputReader:
                 children[attribute] = [
                     reader.new(each, (*below, index), problems) for index, each in enumerate(wanted["create"])
                 ]
-        if self._validations:
-            self._validate(given, path, problems, new=True)
+        null = frozenset[str]() if may_exist else self._null_by_default
+        unchecked = self._validate(given, null, path, problems, new=True) if self._validations else ()
         if self._version is not None:
             values[self._version] = 1
         if self._entity.updated is not None:
             values |= moment_of_write(self._entity)
-        return New(path, values, given, children)
+        return New(path, values, given, children, unchecked)
 
     def patch(
         self, key: Any, given: Mapping[str, Any], expected: int | None, path: InputPath, problems: Problems
@@ -180,9 +190,8 @@ class InputReader:
             elif value is not None:
                 attribute, relation = self._relations[name]
                 children[attribute] = _changes(relation, value, (*path, name), problems)
-        if self._validations:
-            self._validate(given, path, problems, new=False)
-        return Patched(path, key, expected, values, children)
+        unchecked = self._validate(given, frozenset(), path, problems, new=False) if self._validations else ()
+        return Patched(path, key, expected, values, children, unchecked)
 
     def update(self, given: Mapping[str, Any], path: InputPath, problems: Problems) -> Patched:
         """Of an input with `id`, `patch` and `expectedVersion`."""
@@ -200,14 +209,21 @@ class InputReader:
         """Rows by their ids."""
         return [Named((*path, index), self.key(each, (*path, index), problems)) for index, each in enumerate(ids)]
 
-    def _validate(self, given: Mapping[str, Any], path: InputPath, problems: Problems, *, new: bool) -> None:
+    def _validate(
+        self, given: Mapping[str, Any], null: frozenset[str], path: InputPath, problems: Problems, *, new: bool
+    ) -> Sequence[Validation]:
+        """The rules that cannot be answered yet; what is not given and in `null` is null."""
+        unchecked = []
         for validation, names in self._validations:
-            if any(given.get(name) is None and not self._nullable[name] for name in names):
-                continue  # it is a mistake that is told already, or the source's default
-            if new or all(name in given for name in names):
+            if any(name in given and given[name] is None and not self._nullable[name] for name in names):
+                continue  # it is a mistake that is told already
+            if all(name in given or name in null for name in names):
                 message = validation.function(*(given.get(name) for name in names))
                 if message is not None:
                     problems.add(path, message, camel(validation.name))
+            elif new or any(name in given for name in names):
+                unchecked.append(validation)
+        return unchecked
 
 
 def refuse_repeated(rows: Sequence[Named], problems: Problems) -> None:

@@ -359,16 +359,20 @@ CASES = [
                     "customerId": "Customer:1",
                 },
                 "expectedVersion": 2,
-                "inputPath": ["patch"],
+                "inputPath": ["expectedVersion"],
             },
         ),
         id="conflict",
     ),
-    pytest.param("deleteOrder(id: 1, expectedVersion: 4) { id }", ("CONFLICT", {"expectedVersion": 4}), id="stale"),
+    pytest.param(
+        "deleteOrder(id: 1, expectedVersion: 4) { id }",
+        ("CONFLICT", {"expectedVersion": 4, "inputPath": ["expectedVersion"]}),
+        id="stale",
+    ),
     pytest.param("deleteOrder(id: 77, expectedVersion: 4) { id }", ("NOT_FOUND", {"inputPath": ["id"]}), id="gone"),
     pytest.param(
         'updateOrders(input: [{ id: 1, patch: { note: "x" } }, { id: 77, patch: { note: "y" } }]) { id }',
-        ("NOT_FOUND", {"inputPath": ["input", 1, "patch"]}),
+        ("NOT_FOUND", {"inputPath": ["input", 1, "id"]}),
         id="one-of-many",
     ),
 ]
@@ -462,3 +466,30 @@ async def test_one_field_follows_the_other(stores: OpenStore, kind: str) -> None
     asked = await ask(stores, kind, document)
     assert asked.data == {"a": {"version": 4}, "b": None, "c": {"version": 5}, "__typename": "Mutation"}
     assert [error[0] for error in asked.errors] == [["b"]]
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        pytest.param('updateOrder(id: 1, patch: { dueOn: "2026-01-01" }) { id }', ["patch"], id="update"),
+        pytest.param(
+            'updateOrders(input: [{ id: 2, patch: { note: "x" } }, { id: 1, patch: { dueOn: "2026-01-01" } }]) { id }',
+            ["input", 1, "patch"],
+            id="bulk",
+        ),
+        pytest.param(
+            'upsertOrderByNumber(input: { number: "SO-1", total: 1, dueOn: "2026-01-01" }) { id }',
+            ["input"],
+            id="upsert",
+        ),
+    ],
+)
+async def test_what_the_input_lacks_of_a_rule_is_read_from_the_row(
+    stores: OpenStore, kind: str, field: str, path: list[str | int]
+) -> None:
+    prepared = 'updateOrder(id: 1, patch: { placedOn: "2026-02-01", dueOn: "2026-02-02" }) { version }'
+    asked = await ask(stores, kind, f"mutation {{ {prepared} failed: {field} }}")
+    problem = {"inputPath": path, "message": "dueOn is before placedOn.", "rule": "dueAfterPlaced"}
+    assert asked.errors == [(["failed"], problem["message"], "VALIDATION_FAILED", {"problems": [problem]})]
+    assert asked.data == {"updateOrder": {"version": 4}, "failed": None}
+    assert [order["version"] for order in asked.rows["orders"]["nodes"]] == [4, 1]

@@ -64,7 +64,7 @@ async def test_a_transaction_is_all_or_nothing(stores: OpenStore, kind: str) -> 
         message = "Nothing was written, because b failed in the same transaction."
         assert errors == [
             (["a"], message, "TRANSACTION_ROLLED_BACK", {}),
-            (["b"], "There is no Order:77 here.", "NOT_FOUND", {"inputPath": ["patch"]}),
+            (["b"], "There is no Order:77 here.", "NOT_FOUND", {"inputPath": ["id"]}),
             (["c"], message, "TRANSACTION_ROLLED_BACK", {}),
         ]
         assert store.statements[:4] == ["begin", "update orders 1", "update orders 1", "rollback"]
