@@ -16,7 +16,7 @@ from datasources.memory_changes import MemoryChanges
 from datasources.memory_tables import UNCONSTRAINED, Constraints, Table, Values
 from datasources.memory_writes import Idempotency, MemoryTransaction
 from datasources.wire import TO_WIRE
-from datasources.write import Recorded, Transaction
+from datasources.write import Insert, Recorded, Transaction, Write
 
 
 class MemorySource:
@@ -119,6 +119,14 @@ class MemorySource:
             self._idempotency.keep(transaction.recorded)
             for collection, before, after in transaction.written:
                 self.changes.record(collection, before, after)
+
+    async def write(self, write: Write) -> Rows:
+        async with self.transaction() as transaction:
+            return await transaction.write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        async with self.transaction() as transaction:
+            return await transaction.insert_with(parent, column, children)
 
     async def recorded(self, key: str) -> Recorded | None:
         await self.check()

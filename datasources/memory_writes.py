@@ -16,7 +16,7 @@ from datasources.errors import (
 )
 from datasources.lookup import AggregateLookup, Collection, ColumnType, Lookup, Row, Rows
 from datasources.memory_tables import Table, Values
-from datasources.write import KEPT_SECONDS, Delete, Insert, Recorded, Update, Write, refuse_repeated
+from datasources.write import KEPT_SECONDS, Delete, Insert, Recorded, Update, Write, insert_in_turn, refuse_repeated
 
 if TYPE_CHECKING:
     from datasources.memory import MemorySource
@@ -97,6 +97,9 @@ class MemoryTransaction:
             self._check_references(table, old, new, number)
         self._has_failed = False
         return Rows(write.returning, self._returned(table, write, [row for row in rows if row is not None]))
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        return await insert_in_turn(self, parent, column, children)
 
     def expect_whole(self) -> None:
         """Raises SourceRefused once a write has failed."""

@@ -105,6 +105,7 @@ class _Transaction:
         self._begin = begin
         self._transaction = transaction
         self.write = transaction.write
+        self.insert_with = transaction.insert_with
         self.claim = transaction.claim
         self.undo = transaction.undo
         self.record = transaction.record

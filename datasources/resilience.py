@@ -18,7 +18,7 @@ from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 from datasources.outbox import Outbox, outbox_of
 from datasources.slots import Slots
-from datasources.write import Recorded, Transaction, writable
+from datasources.write import Insert, Recorded, Transaction, Write, writable
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
 
@@ -141,10 +141,22 @@ class _Resilient:
     async def recorded(self, key: str) -> Recorded | None:
         return await self._guarded(writable(self._source).recorded, key)
 
+    async def write(self, write: Write) -> Rows:
+        async with self._once():
+            return await writable(self._source).write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        async with self._once():
+            return await writable(self._source).insert_with(parent, column, children)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Is a call as a lookup is, from its begin to its commit, but never made twice."""
-        source = writable(self._source)
+        async with self._once(), writable(self._source).transaction() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _once(self) -> AsyncIterator[None]:
+        """The block is a call as a lookup is, but never made twice."""
         self._refuse_when_open()
         call = self._deadlines.start()
         try:
@@ -153,8 +165,7 @@ class _Resilient:
             try:
                 self._refuse_when_open()
                 with self._watching(call):
-                    async with source.transaction() as transaction:
-                        yield transaction
+                    yield
             finally:
                 self._slots.give_back()
         finally:

@@ -6,7 +6,7 @@ row is written once in a write: one that repeats its key is refused.
 
 from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from datasources.base import Datasource
@@ -78,17 +78,11 @@ class Recorded:
     answer: bytes
 
 
-class Transaction(Protocol):
-    """Reads and writes of one source that take effect together; reads see the writes before them.
-
-    Several tasks may use it at once; the source does one thing after the other.
-    """
+class Writer(Protocol):
+    """What writes: a transaction, or a source itself, where each write takes effect at once."""
 
     async def lookup(self, lookup: Lookup) -> Rows:
         """One that fails leaves the transaction as it was."""
-
-    async def aggregate(self, lookup: AggregateLookup) -> Rows:
-        """As `lookup`."""
 
     async def write(self, write: Write) -> Rows:
         """The written rows, each (key, *returning), in the order of `rows` or `keys`; without those left alone.
@@ -96,6 +90,19 @@ class Transaction(Protocol):
         Raises ConstraintViolated, TransactionConflict and other `DatasourceError`s; the transaction then is only good
         for being rolled back. Some constraints are checked no earlier than at the commit.
         """
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        """One new row, and new rows that refer to it: their `column`, which is not among theirs, gets its key."""
+
+
+class Transaction(Writer, Protocol):
+    """Reads and writes of one source that take effect together; reads see the writes before them.
+
+    Several tasks may use it at once; the source does one thing after the other.
+    """
+
+    async def aggregate(self, lookup: AggregateLookup) -> Rows:
+        """As `lookup`."""
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         """Take `key` for this transaction, or tell what an earlier one recorded under it; before anything is written.
@@ -110,7 +117,7 @@ class Transaction(Protocol):
         """Keep the answer under the claimed key; it is there from the commit on, for `KEPT_SECONDS`."""
 
 
-class Writable(Protocol):
+class Writable(Writer, Protocol):
     """A datasource that can be written."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
@@ -128,6 +135,14 @@ def writable(source: Datasource) -> Writable:
     if not source.capabilities.write:
         raise SourceRefused(source.name, "cannot be written")
     return cast("Writable", source)
+
+
+async def insert_in_turn(writer: Writer, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+    """`insert_with`, in two writes."""
+    made = await writer.write(parent)
+    [(key, *_)] = made.rows
+    rows = tuple([(key, *row) for row in children.rows])
+    return made, await writer.write(replace(children, columns=(column, *children.columns), rows=rows))
 
 
 def refuse_repeated(source: str, write: Write) -> None:

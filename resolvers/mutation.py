@@ -1,6 +1,8 @@
 """The root of what can be written: `mutation_type` gives each writable entity its root fields."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -20,11 +22,19 @@ from resolvers.types import FieldSpec, camel, list_of, new_class, optional, uppe
 from resolvers.writes_checks import is_written_by_clients
 from resolvers.writes_failures import violated
 from resolvers.writes_inputs import create_input, patch_input, update_input, version_spec
-from resolvers.writes_program import Program, Returning
+from resolvers.writes_program import Program, Returning, creates_at_once
 from resolvers.writes_reading import Named, Problems, reader_of, refuse_repeated
 
-Write = Callable[[Program, Returning], Awaitable[Sequence[Row]]]
-"""What writes rows, and returns them with their keys before the columns that are wanted."""
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What is to be written."""
+
+    run: Callable[[Program, Returning], Awaitable[Sequence[Row]]]
+    """Writes it, and returns the rows with their keys before the columns that are wanted."""
+    is_single: bool = False
+    """Whether it is one statement, which is done or not: it needs no transaction around it."""
+
 
 F = TypeVar("F", bound="WriteField")
 
@@ -46,8 +56,9 @@ class WriteField(GraphField):
         entity, context = self.entity, info.context
         columns = entity_columns(entity, info, info.field_nodes)
         try:
-            async with writable(context.sources[entity.source]).transaction() as transaction:
-                rows = await write(Program(transaction), Returning(columns))
+            source = writable(context.sources[entity.source])
+            async with nullcontext(source) if write.is_single else source.transaction() as writer:
+                rows = await write.run(Program(writer), Returning(columns))
         except ConstraintViolated as error:
             raise violated(entity, error) from error
         context.memory.clear()  # what was read before may be otherwise now
@@ -62,7 +73,9 @@ class CreateField(WriteField):
         entity, problems = self.entity, Problems()
         new = reader_of(entity).new(arguments["input"], ("input",), problems)
         problems.refuse()
-        return lambda program, returning: program.create(entity, [new], returning)
+        return Write(
+            lambda program, returning: program.create(entity, [new], returning), creates_at_once(entity, [new])
+        )
 
 
 class CreateManyField(WriteField):
@@ -76,7 +89,7 @@ class CreateManyField(WriteField):
         reader = reader_of(entity)
         news = [reader.new(each, ("input", index), problems) for index, each in enumerate(given)]
         problems.refuse()
-        return lambda program, returning: program.create(entity, news, returning)
+        return Write(lambda program, returning: program.create(entity, news, returning), creates_at_once(entity, news))
 
 
 class UpsertField(WriteField):
@@ -88,7 +101,8 @@ class UpsertField(WriteField):
         entity, column, problems = self.entity, self.column, Problems()
         new = reader_of(entity).new(arguments["input"], ("input",), problems, may_exist=True)
         problems.refuse()
-        return lambda program, returning: program.upsert(entity, column, new, returning)
+        is_single = not new.unchecked and not any(new.children.values())
+        return Write(lambda program, returning: program.upsert(entity, column, new, returning), is_single)
 
 
 class UpdateField(WriteField):
@@ -100,7 +114,8 @@ class UpdateField(WriteField):
         expected = arguments.get("expected_version")
         patched = reader_of(entity).patch(key, arguments["patch"], expected, ("patch",), problems)
         problems.refuse()
-        return lambda program, returning: program.update(entity, [patched], returning)
+        is_single = not patched.unchecked and not patched.children
+        return Write(lambda program, returning: program.update(entity, [patched], returning), is_single)
 
 
 class UpdateManyField(WriteField):
@@ -115,7 +130,7 @@ class UpdateManyField(WriteField):
         patches = [reader.update(each, ("input", index), problems) for index, each in enumerate(given)]
         refuse_repeated(patches, problems)
         problems.refuse()
-        return lambda program, returning: program.update(entity, patches, returning)
+        return Write(lambda program, returning: program.update(entity, patches, returning))
 
 
 class DeleteField(WriteField):
@@ -124,7 +139,7 @@ class DeleteField(WriteField):
     def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
         entity = self.entity
         row = Named(("id",), decode_id(entity, arguments["id"]), arguments.get("expected_version"))
-        return lambda program, returning: program.delete(entity, [row], returning)
+        return Write(lambda program, returning: program.delete(entity, [row], returning), is_single=True)
 
 
 class DeleteManyField(WriteField):
@@ -137,7 +152,7 @@ class DeleteManyField(WriteField):
         rows = reader_of(entity).named(_few(self, arguments["ids"], sizes), ("ids",), problems)
         refuse_repeated(rows, problems)
         problems.refuse()
-        return lambda program, returning: program.delete(entity, rows, returning)
+        return Write(lambda program, returning: program.delete(entity, rows, returning))
 
 
 def _few(field: WriteField, given: Sequence[Any], sizes: PageSizes) -> Sequence[Any]:

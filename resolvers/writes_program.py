@@ -6,7 +6,7 @@ from typing import Any
 
 from datasources.errors import ConstraintViolated
 from datasources.lookup import Lookup, Row
-from datasources.write import Delete, Insert, Transaction, Update, Write
+from datasources.write import Delete, Insert, Update, Write, Writer
 from resolvers.definition import Entity, EntityColumn, Relation
 from resolvers.errors import NotFound
 from resolvers.ids import encode_id
@@ -40,31 +40,62 @@ class Made:
     """(key of the parent, row), each row as the source returned it: with its own key before its columns."""
 
 
-class Program:
-    """Writes within `transaction`. What cannot be written raises WriteRefused: the transaction is to be rolled back."""
+def creates_at_once(entity: Entity, news: Sequence[New]) -> bool:
+    """Whether `create` is one statement."""
+    if any(new.unchecked for new in news):
+        return False
+    family = _family(entity, news)
+    if family is not None:
+        return not any(child.unchecked for child in family[1])
+    shape = news[0].values.keys() if news else ()
+    return all(new.values.keys() == shape and not any(new.children.values()) for new in news)
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+
+class Program:
+    """Writes by `writer`. What cannot be written raises WriteRefused: a transaction is to be rolled back then."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
         self.made: list[Made] = []
 
     async def create(self, entity: Entity, news: Sequence[New], returning: Returning = NOTHING) -> Sequence[Row]:
         """The new rows, each with its key before the columns that are returned."""
+        family = _family(entity, news)
+        if family is not None:
+            return await self._create_family(entity, news[0], *family, returning)
         rows = await self._in_groups(
             entity,
             news,
             lambda new: tuple(new.values),
-            lambda columns, group: Insert(
-                entity.collection,
-                columns,
-                tuple([tuple(new.values.values()) for new in group]),
-                returning.columns,
-                returning.wire,
-            ),
+            lambda columns, group: _insert(entity, columns, group, returning),
         )
-        await check_rules(self._transaction, entity, news, rows)
+        await check_rules(self._writer, entity, news, rows)
         for name, relation in entity.written_relations.items():
             await self._create_children(relation, news, rows, returning.children.get(name))
         return rows
+
+    async def _create_family(
+        self, entity: Entity, new: New, relation: Relation, children: Sequence[New], returning: Returning
+    ) -> Sequence[Row]:
+        """A row and those of one relation: one statement, where the source has such."""
+        target, wanted = relation.target(), returning.children.get(relation.attribute)
+        inner = wanted or NOTHING
+        try:
+            rows, born = await self._writer.insert_with(
+                _insert(entity, tuple(new.values), [new], returning),
+                relation.remote_column,
+                _insert(target, tuple(children[0].values), children, inner),
+            )
+        except ConstraintViolated as error:
+            if error.collection == target.collection_name:
+                raise violated(target, error, [child.path for child in children]) from error
+            raise violated(entity, error, [new.path]) from error
+        await check_rules(self._writer, entity, [new], rows.rows)
+        await check_rules(self._writer, target, children, born.rows)
+        [(key, *_)] = rows.rows
+        for name, each in returning.children.items():
+            self.made.append(Made(each, [key], [(key, row) for row in born.rows] if name == relation.attribute else []))
+        return rows.rows
 
     async def upsert(
         self, entity: Entity, column: EntityColumn, new: New, returning: Returning = NOTHING
@@ -83,7 +114,7 @@ class Program:
             version=entity.version,
         )
         rows = await self._write(entity, insert, [new])
-        await check_rules(self._transaction, entity, [new], rows)
+        await check_rules(self._writer, entity, [new], rows)
         for relation in entity.written_relations.values():
             await self._create_children(relation, [new], rows, None)
         return rows
@@ -104,7 +135,7 @@ class Program:
                 _expected(group, versioned=shape[1]),
             ),
         )
-        await check_rules(self._transaction, entity, patches, rows)
+        await check_rules(self._writer, entity, patches, rows)
         for name, relation in entity.written_relations.items():
             await self._change_children(relation, name, patches)
         return rows
@@ -196,7 +227,7 @@ class Program:
     async def _write(self, entity: Entity, write: Write, items: Sequence[New | Named]) -> Sequence[Row]:
         """The rows of a statement, one for each of the items that it writes."""
         try:
-            rows = (await self._transaction.write(write)).rows
+            rows = (await self._writer.write(write)).rows
         except ConstraintViolated as error:
             raise violated(entity, error, [item.path for item in items]) from error
         if len(rows) < len(items):
@@ -212,9 +243,28 @@ class Program:
         if item.expected is not None:
             lookup = Lookup(entity.collection, entity.column_names, key=entity.key, keys=(item.key,))
             path = item.beside("expectedVersion")
-            for row in (await self._transaction.lookup(lookup)).rows:
+            for row in (await self._writer.lookup(lookup)).rows:
                 raise conflict(entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, path)
         raise _not_found(entity, item)
+
+
+def _family(entity: Entity, news: Sequence[New]) -> tuple[Relation, Sequence[New]] | None:
+    """The relation that all rows below the one new row are of, and these, if they have the same columns."""
+    if len(news) != 1:
+        return None
+    filled = [(name, children) for name, children in news[0].children.items() if children]
+    if len(filled) != 1:
+        return None
+    [(name, children)] = filled
+    shape = children[0].values.keys()
+    if any(child.values.keys() != shape or any(child.children.values()) for child in children):
+        return None
+    return entity.written_relations[name], children
+
+
+def _insert(entity: Entity, columns: tuple[str, ...], news: Sequence[New], returning: Returning) -> Insert:
+    rows = tuple([tuple(new.values.values()) for new in news])
+    return Insert(entity.collection, columns, rows, returning.columns, returning.wire)
 
 
 def _changes(entity: Entity, column: str, new: New) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from datasources.lookup import Lookup, Row
-from datasources.write import Transaction
+from datasources.write import Writer
 from resolvers.definition import Entity
 from resolvers.errors import InputInvalid, Problem
 from resolvers.ids import encode_id
@@ -14,9 +14,7 @@ from resolvers.writes import Validation
 from resolvers.writes_reading import New, Patched
 
 
-async def check_rules(
-    transaction: Transaction, entity: Entity, items: Sequence[New | Patched], rows: Sequence[Row]
-) -> None:
+async def check_rules(writer: Writer, entity: Entity, items: Sequence[New | Patched], rows: Sequence[Row]) -> None:
     """Raises InputInvalid. Each of `rows` is the written one of an item, its key being first."""
     if not entity.validations:
         return
@@ -26,7 +24,7 @@ async def check_rules(
     attributes = {name for item, _ in unchecked for rule in item.unchecked for name in rule.attributes}
     columns = tuple(sorted([entity.columns[name].column.name for name in attributes]))
     keys = tuple([key for _, key in unchecked])
-    found = (await transaction.lookup(Lookup(entity.collection, columns, key=entity.key, keys=keys))).rows
+    found = (await writer.lookup(Lookup(entity.collection, columns, key=entity.key, keys=keys))).rows
     written = dict(zip([row[0] for row in found], materialiser(entity, columns, skip=1)(found), strict=True))
     problems = [
         Problem(item.path, message, camel(rule.name))

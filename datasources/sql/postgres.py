@@ -20,13 +20,14 @@ from datasources.sql.postgres_changes import PostgresChanges
 from datasources.sql.postgres_constraints import Constraints
 from datasources.sql.postgres_dialect import PostgresDialect, folding
 from datasources.sql.postgres_errors import VENDOR, mapped, mapped_write
+from datasources.sql.postgres_families import Family
 from datasources.sql.postgres_idempotency import Idempotency
 from datasources.sql.postgres_outbox import PostgresOutbox
 from datasources.sql.postgres_pool import PostgresPool
 from datasources.sql.postgres_text import SESSION
-from datasources.sql.postgres_transaction import PostgresTransaction, Run
+from datasources.sql.postgres_transaction import PostgresTransaction, Run, is_one_statement
 from datasources.sql.reader import CACHED_STATEMENTS, Reader
-from datasources.write import Recorded, Transaction
+from datasources.write import Insert, Recorded, Transaction, Write
 
 _COLUMNS = """
 SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
@@ -101,8 +102,25 @@ class PostgresSource:
     async def aggregate(self, lookup: AggregateLookup) -> Rows:
         return await self.reader.aggregate(lookup)
 
+    async def write(self, write: Write) -> Rows:
+        async with self._connected() if is_one_statement(write) else self.transaction() as transaction:
+            return await transaction.write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        is_one = Family(parent, column, children).is_one_statement
+        async with self._connected() if is_one else self.transaction() as transaction:
+            return await transaction.insert_with(parent, column, children)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._connected() as transaction:
+            await transaction.begin()
+            yield transaction
+            await transaction.commit()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[PostgresTransaction]:
+        """One that has not begun."""
         pool = self._pool
         if pool is None:
             raise SourceUnavailable(self._name, "is not open")
@@ -112,9 +130,7 @@ class PostgresSource:
             raise mapped_write(self._name, "pg_catalog", error) from error
         transaction = PostgresTransaction(self._name, connection, self._reading, self._constraints, self._idempotency)
         try:
-            await transaction.begin()
             yield transaction
-            await transaction.commit()
         except BaseException:
             pool.recover(connection, "SELECT 1" if transaction.is_over else "ROLLBACK")
             raise

@@ -35,6 +35,12 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 """The table, of a partition the whole, and the columns."""
 
+_WHOLE = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_partition_root(to_regclass(concat(quote_ident($1), '.', quote_ident($2))))
+"""
+"""The table of a partition, too; none where it is no partition."""
+
 _OF_DOMAIN = """
 SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = to_regclass(concat(quote_ident(nullif($1::text, '')) || '.', quote_ident($2)))
@@ -82,7 +88,8 @@ class Constraints:
     ) -> Found:
         schema, table, column = error.schema_name or "", error.table_name or "", error.column_name
         if column is not None:
-            return schema, table, (column,)
+            rows = await connection.fetch(_WHOLE, schema, table)
+            return (*rows[0], (column,)) if rows else (schema, table, (column,))
         if error.data_type_name is not None and write is not None:
             written_schema, _, written_table = write.collection.name.rpartition(".")
             rows = await connection.fetch(_OF_DOMAIN, written_schema, written_table, error.data_type_name)

@@ -9,13 +9,15 @@ import asyncpg
 
 from datasources.errors import DatasourceError, SourceMisbehaved, SourceRefused
 from datasources.lookup import AggregateLookup, Lookup, Row, Rows
+from datasources.sql.builder import Statement
 from datasources.sql.postgres_constraints import Constraints
 from datasources.sql.postgres_errors import VENDOR, mapped_write
+from datasources.sql.postgres_families import Family, prepared_family
 from datasources.sql.postgres_idempotency import Idempotency
 from datasources.sql.postgres_writes import PostgresWrites
 from datasources.sql.reader import UNUSABLE, Reader
 from datasources.sql.writes import prepared_write, write_rows
-from datasources.write import Insert, Recorded, Write, refuse_repeated
+from datasources.write import Insert, Recorded, Write, insert_in_turn, refuse_repeated
 
 T = TypeVar("T")
 Run = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
@@ -26,8 +28,15 @@ _WRITES = PostgresWrites()
 _IDEMPOTENCY = "gateway_idempotency"
 
 
+def is_one_statement(write: Write) -> bool:
+    """Many rows of nothing but defaults are not, for there are no arrays of these."""
+    return not isinstance(write, Insert) or bool(write.columns) or len(write.rows) < 2
+
+
 class PostgresTransaction:
-    """PostgreSQL gives a transaction up when a statement fails. For reads it therefore goes back to a savepoint, that
+    """Until it begins, each write takes effect at once.
+
+    PostgreSQL gives a transaction up when a statement fails. For reads it therefore goes back to a savepoint, that
     the first read after writes makes; before there were any, it begins anew.
     """
 
@@ -39,7 +48,8 @@ class PostgresTransaction:
         constraints: Constraints,
         idempotency: Idempotency,
     ) -> None:
-        self.is_over = False
+        self.is_over = True
+        """Whether nothing is to be rolled back; before it has begun, each write takes effect at once."""
         self._source = source
         self._connection = connection
         self._reader = reading(self._read)
@@ -58,6 +68,7 @@ class PostgresTransaction:
         self._restore = "ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED"
 
     async def begin(self) -> None:
+        self.is_over = False
         try:
             await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         except VENDOR as error:
@@ -74,7 +85,7 @@ class PostgresTransaction:
         refuse_repeated(self._source, write)
         rows = write_rows(write)
         written: Sequence[Row] = []
-        if len(rows) > 1 and not rows[0]:  # nothing but defaults, of which there are no arrays
+        if not is_one_statement(write):
             written = [row for each in rows for row in await self._write(write, each, many=False)]
         elif len(rows) > 1:
             written = await self._write(write, list(zip(*rows, strict=True)), many=True)
@@ -84,6 +95,18 @@ class PostgresTransaction:
             written = await self._write(write, rows[0], many=False)
         self._has_failed = False
         return Rows(write.returning, written)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        family = Family(parent, column, children)
+        if not family.is_one_statement:
+            return await insert_in_turn(self, parent, column, children)
+        self._begin_write()
+        statement = await prepared_family(self._reader, _WRITES, family)
+        row, rows = family.split(
+            await self._run(family.parent.collection.name, statement, family.values, family.blamed)
+        )
+        self._has_failed = False
+        return Rows(parent.returning, [row]), Rows(children.returning, rows)
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         self._begin_write()
@@ -114,8 +137,13 @@ class PostgresTransaction:
         self._expect_whole()
 
     async def _write(self, write: Write, values: Sequence[Any], *, many: bool) -> Sequence[Row]:
-        collection = write.collection.name
         statement = await prepared_write(self._reader, _WRITES, write, many=many)
+        return await self._run(write.collection.name, statement, values, lambda _: write)
+
+    async def _run(
+        self, collection: str, statement: Statement, values: Sequence[Any], blamed: Callable[[str | None], Write]
+    ) -> Sequence[Row]:
+        """`blamed` is the write of the table that an error names."""
         try:
             arguments = statement.arguments(values)
         except UNUSABLE as error:
@@ -123,7 +151,7 @@ class PostgresTransaction:
         try:
             found = await self._writing(collection, lambda: self._connection.fetch(statement.text, *arguments))
         except asyncpg.IntegrityConstraintViolationError as error:
-            raise await self._violated(error, write) from error
+            raise await self._violated(error, blamed(error.table_name)) from error
         rows = cast("Sequence[Row]", found)
         try:
             return rows if statement.decode is None else statement.decode(rows)

@@ -25,15 +25,24 @@ class PostgresWrites:
         return insert(table)
 
     def given(
-        self, builder: Builder, table: Table, stored: Sequence[str], compared: Sequence[str], many: bool
+        self,
+        builder: Builder,
+        table: Table,
+        stored: Sequence[str],
+        compared: Sequence[str],
+        many: bool,
+        first: int = 0,
     ) -> Given:
+        """`first` is the number of the first value."""
         parameters = [_stored(table, name) for name in stored] + [_compared(table, name) for name in compared]
         if not many:
-            values = [cast(builder.bind(position)(each.encode), each.type) for position, each in enumerate(parameters)]
+            values = [
+                cast(builder.bind(position)(each.encode), each.type) for position, each in enumerate(parameters, first)
+            ]
             return Given([each.finished(value) for each, value in zip(parameters, values, strict=True)])
         arrays = [
             cast(builder.bind(position)(_of_each(each.encode)), RawType(f"{each.type.name}[]"))
-            for position, each in enumerate(parameters)
+            for position, each in enumerate(parameters, first)
         ]
         names = [f"c{position}" for position in range(len(parameters))]
         rows = func.unnest(*arrays).table_valued(*names, with_ordinality="number").render_derived(name="given")

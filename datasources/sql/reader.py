@@ -72,11 +72,11 @@ class Reader:
         other._fetch = fetch
         return other
 
-    async def prepared(self, shape: Hashable, collection: Collection, build: Build) -> Prepared:
+    async def prepared(self, shape: Hashable, collections: tuple[Collection, ...], build: Build) -> Prepared:
         """Statements that are no lookup's."""
         prepared = self.cache.get(shape)
         if prepared is None:
-            prepared = await self._prepare((collection,), build)
+            prepared = await self._prepare(collections, build)
             self.cache.put(shape, prepared, prepared.size)
         return prepared
 

@@ -22,7 +22,7 @@ from datasources.sql.sqlite_idempotency import recorded
 from datasources.sql.sqlite_outbox import SqliteOutbox
 from datasources.sql.sqlite_pool import Job, Run, SqlitePool, T
 from datasources.sql.sqlite_transaction import SqliteWriter
-from datasources.write import Recorded, Transaction
+from datasources.write import Insert, Recorded, Transaction, Write
 
 _UNAVAILABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOTADB", "SQLITE_INTERRUPT"}
 _TIMEOUT = {"SQLITE_BUSY", "SQLITE_LOCKED"}
@@ -110,6 +110,14 @@ class SqliteSource:
         async with self._writer.transaction(self._reading, self._mapped) as transaction:
             yield transaction
         self.changes.nudge()
+
+    async def write(self, write: Write) -> Rows:
+        async with self.transaction() as transaction:
+            return await transaction.write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        async with self.transaction() as transaction:
+            return await transaction.insert_with(parent, column, children)
 
     async def recorded(self, key: str) -> Recorded | None:
         return await self._run("gateway_idempotency", lambda connection: recorded(connection, key))

@@ -19,7 +19,7 @@ from datasources.sql.sqlite_pool import Job, Run, SqlitePool, T
 from datasources.sql.sqlite_rows import RowWrites
 from datasources.sql.sqlite_writes import SqliteWrites
 from datasources.sql.writes import prepared_write, write_rows
-from datasources.write import Recorded, Write, refuse_repeated
+from datasources.write import Insert, Recorded, Write, insert_in_turn, refuse_repeated
 
 PATIENCE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between looks at whether another process has finished writing; the last of them again and again."""
@@ -90,6 +90,9 @@ class SqliteTransaction:
         rows = await self._write(write, write_rows(write))
         self._has_failed = False
         return Rows(write.returning, rows)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        return await insert_in_turn(self, parent, column, children)
 
     async def _write(self, write: Write, rows: Sequence[Row]) -> Sequence[Row]:
         self._written = write.collection.name

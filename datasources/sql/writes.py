@@ -69,7 +69,7 @@ async def prepared_write(reader: Reader, writing: WriteDialect, write: Write, *,
     def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement, None]:
         return write_statement(dialect, writing, catalog, write, many=many), None
 
-    prepared = await reader.prepared(write_shape(write, many), write.collection, build)
+    prepared = await reader.prepared(write_shape(write, many), (write.collection,), build)
     return cast("Statement", prepared.rows)
 
 

@@ -1,7 +1,7 @@
 """Runs mutations: one field after the other, each in a transaction in which what it has written is also read."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -10,7 +10,7 @@ from graphql.pyutils import Path
 from datasources.base import Datasource
 from datasources.errors import ConstraintViolated, DatasourceError
 from datasources.lookup import Row
-from datasources.write import Recorded, Transaction, writable
+from datasources.write import Recorded, Transaction, Writer, writable
 from gateway.errors import IdempotencyKeyReused
 from gateway.execution.levels import complete
 from gateway.execution.outcome import Outcome
@@ -74,8 +74,11 @@ async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             return _rolled_back(group, root, error)
     answers: Answers = []
+    source = writable(run.context.sources[group[0].source])
     try:
-        async with writable(run.context.sources[group[0].source]).transaction() as transaction:
+        if len(group) == 1 and writes[0].is_single and run.context.idempotency is None:
+            return [(root.place, await _written(run, root, writes[0], source, {}, base))]
+        async with source.transaction() as transaction:
             if run.context.idempotency is None:
                 await _write(run, group, writes, transaction, base, answers)
             else:
@@ -106,7 +109,7 @@ async def _write(
 ) -> None:
     """Adds to `answers` for each field that is written."""
     for root, write in zip(group, writes, strict=True):
-        answers.append((root.place, await _written(run, root, write, transaction, base)))
+        answers.append((root.place, await _written(run, root, write, transaction, {root.source: transaction}, base)))
 
 
 async def _write_once(
@@ -133,12 +136,14 @@ async def _write_once(
     return answers
 
 
-async def _written(run: Run, root: WriteRoot, write: Write, transaction: Transaction, base: Path | None) -> Outcome:
-    """The field's value, read within the transaction, by what knows nothing of what was read before."""
-    inner = run.within(run.context.within(run.context.sources.within({root.source: transaction})))
-    program = Program(transaction)
+async def _written(
+    run: Run, root: WriteRoot, write: Write, writer: Writer, inside: Mapping[str, Transaction], base: Path | None
+) -> Outcome:
+    """The field's value, read `inside` of the transaction, by what knows nothing of what was read before."""
+    inner = run.within(run.context.within(run.context.sources.within(inside)))
+    program = Program(writer)
     wants = wanted(inner, root)
-    rows = await write(program, wants.returning)
+    rows = await write.run(program, wants.returning)
     try:
         return await _selected(inner, root, wants, program, rows, base)
     except BaseException:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -337,6 +337,79 @@ class WritesContract:
             async with violated(error, expected):
                 await write(source, papers("before", first=50), failing)
         assert await read(source) == [(1, "a"), (2, "b")]
+
+    async def test_a_write_of_its_own_takes_effect_or_does_not(self, source: Datasource) -> None:
+        assert (await writable(source).write(papers("a"))).rows == [(1,)]
+        async with violated(UniqueViolated, ("papers", ("number",), "papers_number_key", 1)):
+            await writable(source).write(papers("b", "a", first=2))
+        assert await read(source) == [(1, "a")]
+
+    @pytest.mark.parametrize("within", [True, False], ids=["in-a-transaction", "by-itself"])
+    @pytest.mark.parametrize("count", [0, 1, 30])
+    async def test_inserts_a_row_with_rows_that_refer_to_it(self, source: Datasource, count: int, within: bool) -> None:
+        [(lead,)] = await write(source, Insert(TEAMS, ("name",), (("first",),)))
+        parent = Insert(TEAMS, ("name", "lead_id"), (("new", lead),), ("name",))
+        columns = ("number", "total", "seen")
+        seen = datetime(2026, 1, 2, tzinfo=UTC)
+        rows = tuple([(f"p-{number}", Decimal(number), seen) for number in range(count)])
+        children = Insert(PAPERS, columns, rows, ("number", "total", "team_id"), frozenset({"total"}))
+        async with writable(source).transaction() if within else nullcontext(writable(source)) as writer:
+            made, born = await writer.insert_with(parent, "team_id", children)
+        [(key, name)] = made.rows
+        assert (name, made.columns, born.columns) == ("new", parent.returning, children.returning)
+        assert [tuple(row[1:]) for row in born.rows] == [(f"p-{n}", f"{n}.00", key) for n in range(count)]
+        stored = Lookup(PAPERS, ("id", "team_id", "seen"), order=BY_ID)
+        assert await read(source, stored) == [(row[0], key, seen) for row in born.rows]
+
+    async def test_rows_of_one_collection_may_be_inserted_together(self, source: Datasource) -> None:
+        await write(source, teams("first"))
+        parent = Insert(TEAMS, ("id", "name"), ((2, "second"),))
+        columns = ("id", "name")
+        made, born = await writable(source).insert_with(
+            parent, "lead_id", Insert(TEAMS, columns, ((3, "third"), (4, "x")))
+        )
+        assert (made.rows, born.rows) == ([(2,)], [(3,), (4,)])
+        with pytest.raises(UniqueViolated):
+            await writable(source).insert_with(
+                Insert(TEAMS, columns, ((5, "fifth"),)), "lead_id", Insert(TEAMS, columns, ((6, "third"),))
+            )
+        assert await read(source, Lookup(TEAMS, ("id", "lead_id"), order=BY_ID)) == [
+            (1, None),
+            (2, None),
+            (3, 2),
+            (4, 2),
+        ]
+
+    @pytest.mark.parametrize(
+        ("error", "expected", "parent", "numbers"),
+        [
+            pytest.param(UniqueViolated, ("teams", ("name",), "teams_name_key", 0), "t", "xy", id="parent"),
+            pytest.param(UniqueViolated, ("papers", ("number",), "papers_number_key", 1), "u", "xa", id="child"),
+            pytest.param(NotNullViolated, ("papers", ("number",), None, 1), "u", ["x", None], id="child-null"),
+            pytest.param(NotNullViolated, ("teams", ("name",), None, 0), None, "x", id="parent-null"),
+        ],
+    )
+    @pytest.mark.parametrize("within", [True, False], ids=["in-a-transaction", "by-itself"])
+    async def test_tells_which_of_rows_and_their_parent_is_to_blame(
+        self,
+        source: Datasource,
+        within: bool,
+        error: type[ConstraintViolated],
+        expected: tuple[Any, ...],
+        parent: str | None,
+        numbers: Sequence[str | None],
+    ) -> None:
+        await write(source, teams("t"), papers("a"))
+        inserts = (
+            Insert(TEAMS, ("id", "name"), ((9, parent),)),
+            Insert(PAPERS, ("id", "number"), tuple(enumerate(numbers, 10))),
+        )
+        for _ in range(2):
+            opened = writable(source).transaction() if within else nullcontext(writable(source))
+            async with violated(error, expected), opened as writer:
+                await writer.insert_with(inserts[0], "team_id", inserts[1])
+        assert await read(source, Lookup(TEAMS, ("name",))) == [("t",)]
+        assert await read(source) == [(1, "a")]
 
     async def test_rows_of_one_write_may_refer_to_each_other(self, source: Datasource) -> None:
         columns = ("id", "name", "lead_id")

@@ -8,7 +8,7 @@ from datasources.base import Capabilities, Datasource
 from datasources.changes import ChangeFeed, feed_of
 from datasources.errors import DatasourceError
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
-from datasources.write import Delete, Recorded, Transaction, Write, writable
+from datasources.write import Delete, Insert, Recorded, Transaction, Write, writable
 
 
 class Counted:
@@ -57,12 +57,29 @@ class Counted:
         self.note(lookup)
         return await self.source.aggregate(lookup)
 
+    async def write(self, write: Write) -> Rows:
+        self.note_write(write)
+        return await writable(self.source).write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        self.note_write(parent, children)
+        return await writable(self.source).insert_with(parent, column, children)
+
     async def recorded(self, key: str) -> Recorded | None:
         return await writable(self.source).recorded(key)
 
     def note(self, lookup: Lookup | AggregateLookup) -> None:
         self.lookups.append(lookup)
         self.statements.append(f"lookup {lookup.collection.name}")
+
+    def note_write(self, *writes: Write) -> None:
+        """Of one statement."""
+        counts = [len(each.keys if isinstance(each, Delete) else each.rows) for each in writes]
+        told = [
+            f"{type(each).__name__.lower()} {each.collection.name} {count}"
+            for each, count in zip(writes, counts, strict=True)
+        ]
+        self.statements.append(" with ".join(told))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -92,9 +109,12 @@ class _Counted:
         return await self._transaction.aggregate(lookup)
 
     async def write(self, write: Write) -> Rows:
-        count = len(write.keys if isinstance(write, Delete) else write.rows)
-        self._source.statements.append(f"{type(write).__name__.lower()} {write.collection.name} {count}")
+        self._source.note_write(write)
         return await self._transaction.write(write)
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        self._source.note_write(parent, children)
+        return await self._transaction.insert_with(parent, column, children)
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         self._source.statements.append(f"claim {key}")

@@ -409,3 +409,44 @@ async def test_many_processes_may_make_the_table_of_keys_at_once(url: str) -> No
             await postgres_idempotency.install_idempotency(connection)
 
     await asyncio.gather(*(install() for _ in range(6)))
+
+
+FAMILIES = """
+DROP TABLE IF EXISTS members, families;
+CREATE TABLE families (code varchar(8) PRIMARY KEY, name text);
+CREATE TABLE members (id serial PRIMARY KEY, family varchar(8) REFERENCES families, name text, of text);
+CREATE OR REPLACE FUNCTION name_family() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.name = 'nobody' THEN RETURN NULL; END IF;
+  SELECT name INTO NEW.of FROM families WHERE code = NEW.family;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER name_family BEFORE INSERT ON members FOR EACH ROW EXECUTE FUNCTION name_family();
+"""
+FAMILY = Collection("families", "code", (Column("code", ColumnType.STRING), Column("name", ColumnType.STRING)))
+MEMBERS = Collection(
+    "members", "id", (Column("id", ColumnType.INTEGER), *(Column(n, ColumnType.STRING) for n in ("name", "of")))
+)
+
+
+@pytest.mark.parametrize("names", [("a", "nobody", "b"), ("nobody",)], ids=["some", "none"])
+async def test_triggers_of_children_see_their_parent(source: PostgresSource, url: str, names: tuple[str, ...]) -> None:
+    async with connected(url) as connection:
+        await connection.execute(FAMILIES)
+    parent = Insert(FAMILY, ("code", "name"), (("m", "Müller"),), ("name",))
+    children = Insert(MEMBERS, ("name",), tuple((name,) for name in names), ("name", "of"))
+    made, born = await source.insert_with(parent, "family", children)
+    assert [tuple(row) for row in made.rows] == [("m", "Müller")]
+    assert [tuple(row[1:]) for row in born.rows] == [(name, "Müller") for name in names if name != "nobody"]
+    refused = Insert(FAMILY, ("code", "name"), (("much too long", "x"),))
+    with pytest.raises(SourceRefused):
+        await source.insert_with(refused, "family", children)
+    assert (await source.lookup(Lookup(FAMILY, ("code",)))).rows == [("m",)]
+
+
+async def test_parents_may_be_in_partitions(source: PostgresSource, url: str) -> None:
+    events = Collection("events", "id", (Column("id", ColumnType.INTEGER), Column("day", ColumnType.DATE)))
+    parent = Insert(events, ("id", "day", "name"), ((1, date(2024, 2, 3), None),))
+    children = Insert(Collection("sums", "id", (Column("id", ColumnType.INTEGER),)), ("id",), ((1,),))
+    with pytest.raises(ConstraintViolated) as raised:
+        await source.insert_with(parent, "total", children)
+    assert (raised.value.collection, raised.value.columns) == ("events", ("name",))

@@ -302,7 +302,11 @@ async def test_what_cannot_be_read_is_written_all_the_same(stores: OpenStore, ki
 
 
 async def test_a_cancelled_write_is_undone(stores: OpenStore, kind: str) -> None:
-    document = 'mutation { updateOrder(id: 1, patch: { note: "x" }) { lines { nodes { product { sku } } } } }'
+    document = """
+    mutation {
+      updateOrder(id: 1, patch: { note: "x", lines: { delete: [1] } }) { lines { nodes { product { sku } } } }
+    }
+    """
     reading = anyio.Event()
 
     async def forever() -> None:
