@@ -10,12 +10,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from resolvers.change_cursors import Position, encode_position
 from tests.journeys.shops import Shop, Told, postgres_shop, sqlite_shop
-from tests.support.command import started
-from tests.support.npm import installed, running_node
+from tests.support.command import running, started
+from tests.support.npm import installed, node, running_node
 from tests.support.proxy import proxied
 from tests.support.server import free_port
 
@@ -71,9 +73,13 @@ FOLLOW = (
     block("function follow").replace("10_000", "300")
     + """
 const query = "subscription { orderChanged { kind key node { number status version } } }";
-await follow(client, { query }, (event) => console.log(JSON.stringify(event)));
+const following = follow(client, { query }, (event) => console.log(JSON.stringify(event)), process.argv[2]);
 """
 )
+END = """
+await following.catch(([error]) => console.log(error.extensions.code));
+process.exit();
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +102,12 @@ class Client:
     def count(self) -> int:
         return self._printed.read_bytes().count(b"\n")
 
-    def told(self) -> list[Told]:
-        return [_told(json.loads(line)["data"]["orderChanged"]) for line in self._printed.read_text().splitlines()]
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._printed.read_text().splitlines()]
 
 
-def _told(change: dict[str, Any]) -> Told:
+def told(event: dict[str, Any]) -> Told:
+    change = event["data"]["orderChanged"]
     node = change["node"] or {}
     return change["kind"], change["key"], node.get("number"), node.get("status"), node.get("version")
 
@@ -145,13 +152,23 @@ def test_each_change_comes_once_and_in_order(shop: Shop, folder: Path, packages:
         with serving():
             shop.mark()
             committed = shop.committed()
-            until(lambda: all(client.told()[-1] == committed[-1] for client in everyone))
-            told = {name: client.told() for name, client in clients.items()}
+            until(lambda: all(told(client.events()[-1]) == committed[-1] for client in everyone))
+            came = {name: client.events() for name, client in clients.items()}
     assert min(written) > 20
     assert broken > 10
-    for name, events in told.items():
-        begun = committed.index(events[0])
-        assert shop.sorted(events) == shop.sorted(committed[begun:]), name
+    for name, events in came.items():
+        begun = committed.index(told(events[0]))
+        assert shop.sorted([told(event) for event in events]) == shop.sorted(committed[begun:]), name
+        assert len({event["extensions"]["cursor"] for event in events}) == len(events)
+
+
+@pytest.mark.npm
+def test_an_expired_cursor_ends_it(folder: Path, packages: Path) -> None:
+    cursor = encode_position(Position({"erp": "00000000.1"}))
+    with running("dev", "--port", "0", cwd=folder) as endpoint:
+        address = urlsplit(endpoint).netloc
+        scripts = [(script + FOLLOW + END).replace("127.0.0.1:8000", address) for script in CLIENTS.values()]
+        assert [node(packages, script, cursor) for script in scripts] == ["CURSOR_EXPIRED\n"] * len(scripts)
 
 
 def until_more(client: Client, count: int) -> None:
