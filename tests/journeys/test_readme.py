@@ -2,13 +2,11 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.support.command import run, running
 from tests.support.postgres import running_postgres
@@ -22,13 +20,6 @@ def block(language: str, containing: str) -> str:
     """The README's only block of this language that contains the text."""
     (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
     return str(found)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, demo_folder: Path) -> Path:
-    """A working directory in which the demo is built already."""
-    shutil.copytree(demo_folder, tmp_path / ".gateway" / "demo")
-    return tmp_path
 
 
 def test_two_commands_do_everything() -> None:

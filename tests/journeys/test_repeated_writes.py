@@ -1,7 +1,6 @@
 """A client whose server dies sends its write again: it has happened once."""
 
 import json
-import shutil
 import signal
 import socket
 import sqlite3
@@ -11,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 
 from tests.support.command import running, started
 
@@ -22,12 +20,6 @@ mutation ($number: String!) {
     lines: { create: [{ position: 1, productId: 1, quantity: 1, unitPrice: "12.50" }] }
   }) { id number lines { totalCount } }
 }"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, demo_folder: Path) -> Path:
-    shutil.copytree(demo_folder, tmp_path / ".gateway" / "demo")
-    return tmp_path
 
 
 def send(endpoint: str, body: str, key: str) -> socket.socket:

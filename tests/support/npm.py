@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.chromium import unavailable
@@ -24,3 +26,15 @@ def node(folder: Path, script: str, *arguments: str) -> str:
     file.write_text(script)
     done = subprocess.run(["node", file.name, *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout
+
+
+@contextmanager
+def running_node(folder: Path, name: str, script: str, *arguments: str) -> Iterator[Path]:
+    """Runs the module `script`, called `name`, where its packages are; yields the file that it prints to."""
+    file, printed = folder / f"{name}.mjs", folder / f"{name}.txt"
+    file.write_text(script)
+    with printed.open("w") as out, subprocess.Popen(["node", file.name, *arguments], cwd=folder, stdout=out) as process:
+        try:
+            yield printed
+        finally:
+            process.kill()
