@@ -2,6 +2,9 @@
 
 Explanation
 └── ExplainedField              a root field, what a relation leads to, or what Python code resolves
+    ├── ExplainedTransaction
+    ├── ExplainedWrite
+    │   └── ExplainedStatement
     ├── ExplainedLookup
     │   └── ExplainedStatement
     └── ExplainedField …
@@ -13,6 +16,8 @@ from typing import Any, Literal
 Kind = Literal[
     "entity", "connection", "aggregate", "node", "relation", "computed", "batched", "resolver", "sync", "write"
 ]
+
+WriteKind = Literal["insert", "upsert", "update", "delete", "claim", "undo", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,34 @@ class ExplainedLookup:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedWrite:
+    """Rows that a field wrote, in one collection and in one way; or what was done for its idempotency key."""
+
+    source: str
+    kind: WriteKind
+    collection: str | None
+    """None of a claim and a record."""
+    rows: int | None
+    """Written; of a claim, the answers that were there already."""
+    milliseconds: float
+    error: str | None = None
+    statements: tuple[ExplainedStatement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTransaction:
+    """In which a field is written, and with `@transaction` those behind it, too."""
+
+    source: str
+    outcome: Literal["committed", "rolled back"] | None
+    """None where it could not begin."""
+    begin: float
+    """Milliseconds until it had begun, with waiting for a turn,"""
+    end: float
+    """and that its commit took, or its rollback."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedField:
     """A field that asks sources or Python code; columns alone are not told."""
 
@@ -62,6 +95,9 @@ class ExplainedField:
     """Objects that Python code was called for."""
     nested: bool | None = None
     """Whether the lookup that found its parents answered it, too."""
+    transactions: tuple[ExplainedTransaction, ...] = ()
+    writes: tuple[ExplainedWrite, ...] = ()
+    """In the order of time; the columns that are selected of written rows come with them."""
     lookups: tuple[ExplainedLookup, ...] = ()
     fields: "tuple[ExplainedField, ...]" = ()
 
@@ -85,6 +121,12 @@ class Explanation:
     """Standard: field by field, though entities' fields are planned one by one where they can be;"""
     reason: str | None
     """and why."""
+    undone: bool | None
+    """Whether what it wrote was rolled back on purpose."""
+    writes: int | None
+    """Of a mutation,"""
+    written: int | None
+    """and the rows of these."""
     lookups: int
     rows: int
     milliseconds: Milliseconds

@@ -75,11 +75,12 @@ async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
             return _rolled_back(group, root, error)
     answers: Answers = []
     try:
-        async with writable(run.context.sources[group[0].source]).transaction() as transaction:
-            if run.context.idempotency is None:
-                await _write(run, group, writes, transaction, base, answers)
-            else:
-                answers = await _write_once(run, run.context.idempotency, group, writes, transaction, base)
+        with run.writing(group[0]):
+            async with writable(run.context.sources[group[0].source]).transaction() as transaction:
+                if run.context.idempotency is None:
+                    await _write(run, group, writes, transaction, base, answers)
+                else:
+                    answers = await _write_once(run, run.context.idempotency, group, writes, transaction, base)
     except IdempotencyKeyReused:
         raise
     except ConstraintViolated as error:  # at the commit
@@ -106,7 +107,8 @@ async def _write(
 ) -> None:
     """Adds to `answers` for each field that is written."""
     for root, write in zip(group, writes, strict=True):
-        answers.append((root.place, await _written(run, root, write, transaction, base)))
+        with run.writing(root):
+            answers.append((root.place, await _written(run, root, write, transaction, base)))
 
 
 async def _write_once(

@@ -89,19 +89,40 @@ def test_prints_what_python_computes_and_what_is_asked_over_rest(folder: Path) -
     ]
 
 
-def test_a_mutation_runs_once_and_tells_what_it_read(folder: Path) -> None:
-    document = 'mutation { updateOrder(id: "Order:1", patch: { status: SHIPPED }) { version customer { name } } }'
+MUTATION = 'mutation { updateOrder(id: "Order:1", patch: { status: SHIPPED }) { version customer { name } } }'
+
+MUTATION_TREE = """\
+mutation{title}
+├── updateOrder  writes Order
+│   ├── transaction of erp  begun in … ms, {outcome} in … ms
+│   ├── update erp.orders  1 row  … ms
+│   │   UPDATE orders SET status=?, updated_at=?, version=(orders.version + 1) WHERE orders.id = ? \
+RETURNING id, version, customer_id
+│   └── customer  Customer, belongs_to by customer_id
+│       └── #1 crm.customers  1 key of id (479)  1 row  … ms
+│           SELECT t0.id, t0.name
+│           FROM customers AS t0
+│           WHERE t0.id IN (SELECT keys.value
+│           FROM json_each(?) AS keys)
+└── 1 write of 1 row, 1 lookup, 1 row, … ms planning, … ms executing
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title", "outcome", "writes"),
+    [
+        pytest.param([], "  executed and undone; --commit keeps what it writes", "rolled back", 0, id="undone"),
+        pytest.param(["--commit"], "", "committed", 1, id="committed"),
+    ],
+)
+def test_a_mutation_is_kept_only_where_that_is_asked(
+    folder: Path, arguments: list[str], title: str, outcome: str, writes: int
+) -> None:
     before = version_of_order(folder)
-    ended = run("explain", document, cwd=folder)
-    lines = [line.strip("│├└─ ") for line in timeless(ended.stdout).splitlines()]
-    assert [line for line in lines if not re.match(r"SELECT|FROM|WHERE|LIMIT", line)] == [
-        "mutation",
-        "updateOrder  writes Order",
-        "customer  Customer, belongs_to by customer_id",
-        "#1 crm.customers  1 key of id (479)  1 row  … ms",
-        "1 lookup, 1 row, … ms planning, … ms executing",
-    ]
-    assert version_of_order(folder) == before + 1
+    ended = run("explain", MUTATION, *arguments, cwd=folder)
+    expected = MUTATION_TREE.format(title=title, outcome=outcome)
+    assert (ended.returncode, timeless(ended.stdout), ended.stderr) == (0, expected, "")
+    assert version_of_order(folder) == before + writes
 
 
 def version_of_order(folder: Path) -> int:
