@@ -89,7 +89,7 @@ def _field(field: ExplainedField, path: str) -> Text:
     if field.relation:
         label.append(f", {field.relation}")
     if field.nested:
-        label.append(", found with its parents")
+        label.append(", comes with its parents")
     if field.calls is not None:
         label.append(f" of {_count(field.calls, 'object')}")
     return label

@@ -94,7 +94,7 @@ class ExplainedField:
     calls: int | None = None
     """Objects that Python code was called for."""
     nested: bool | None = None
-    """Whether the lookup that found its parents answered it, too."""
+    """Whether what found its parents, or wrote them, answered it, too."""
     transactions: tuple[ExplainedTransaction, ...] = ()
     writes: tuple[ExplainedWrite, ...] = ()
     """In the order of time; the columns that are selected of written rows come with them."""

@@ -44,6 +44,8 @@ class Served:
         self._by_part: dict[Part, dict[Looked, _Asking]] = defaultdict(dict)
         self._first: dict[Looked, Part] = {}
         """The part that asked first."""
+        self._known: set[Part] = set()
+        """Those that asked for what needed no lookup: it had been written."""
         loaded: dict[Template, dict[Any, list[Looked]]] = defaultdict(lambda: defaultdict(list))
         for looked in observer.lookups:
             if looked.part is not None:
@@ -62,7 +64,7 @@ class Served:
 
     def of(self, part: Part, template: Template | None = None) -> tuple[ExplainedLookup, ...]:
         """What a part of the plan wanted; only by `template`, if there is one."""
-        asking = sorted(self._by_part[part].items(), key=lambda each: each[0].number)
+        asking = sorted(self._by_part.get(part, {}).items(), key=lambda each: each[0].number)
         return tuple(
             self._told(looked) if self._first[looked] is part else _shared(looked, each)
             for looked, each in asking
@@ -70,8 +72,10 @@ class Served:
         )
 
     def is_nested(self, step: RelationStep) -> bool:
-        """Whether a relation was answered by the lookup of its parents, and by no other."""
-        return step not in self._by_part and (step.place.key, step.shape.entity.collection_name) in self._nested
+        """Whether a relation was answered by what found or wrote its parents, and by nothing else."""
+        if self._by_part.get(step):
+            return False
+        return step in self._known or (step.place.key, step.shape.entity.collection_name) in self._nested
 
     def by_code(self, caller: Caller | None) -> tuple[ExplainedLookup, ...]:
         """What Python code asked for: that of a part, or, with None, the resolvers of the standard engine."""
@@ -81,7 +85,9 @@ class Served:
         by_part = self._by_part[asked.part]
         for key in asked.keys:
             looked = _answering(loaded.get(key, ()), asked.before)
-            if looked is not None:
+            if looked is None:
+                self._known.add(asked.part)
+            else:
                 early = looked.number > asked.before
                 asking = by_part.setdefault(looked, _Asking(early))
                 asking.keys[key] = None
