@@ -46,6 +46,7 @@ def explain(
 
     Sources are those that `gateway dev` has. The operation runs twice, for the first time has connections to open and
     statements to prepare. What a mutation writes is rolled back both times; with --commit it runs once, and is kept.
+    A subscription is tried with a row of each entity that it follows.
     """
     with failing_clearly():
         request = OperationRequest(_document(query, file), _variables(variables), operation)
@@ -84,8 +85,9 @@ async def _explained(
         first = Explainer(undo=undo)
         answer = await pipeline.run(request, "explain", first.run)
         explanation = first.explanation
-        is_repeatable = explanation is not None and (explanation.operation == "query" or explanation.undone)
-        if explanation is None or not is_repeatable or "errors" in answer.content:
+        if explanation is None or "errors" in answer.content:
+            return answer, explanation
+        if explanation.operation == "mutation" and not explanation.undone:
             return answer, explanation
         again = Explainer(undo=undo)
         answer = await pipeline.run(request, "explain", again.run)

@@ -10,6 +10,7 @@ from rich.tree import Tree
 
 from gateway.errors import RequestError
 from gateway.execution.explanation import (
+    ExplainedFeed,
     ExplainedField,
     ExplainedLookup,
     ExplainedStatement,
@@ -63,15 +64,21 @@ def _title(explanation: Explanation) -> Text:
     title = Text(explanation.operation, "bold")
     if explanation.name:
         title.append(f" {explanation.name}")
+    if explanation.operation == "subscription" and explanation.engine == "planned":
+        title.append("  tried, not followed; changes that come together share these lookups", "yellow")
     if explanation.undone:
         title.append("  executed and undone; --commit keeps what it writes", "yellow")
-    if explanation.reason:
+    if explanation.reason and explanation.operation == "subscription":
+        title.append(f"  not followed: {explanation.reason}", "yellow")
+    elif explanation.reason:
         title.append(f"  on the standard engine: {explanation.reason}", "yellow")
     return title
 
 
 def _add(tree: Tree, field: ExplainedField, above: str) -> None:
     branch = tree.add(_field(field, field.path.removeprefix(f"{above}.")))
+    if field.feed is not None:
+        branch.add(_feed(field.feed))
     for transaction in field.transactions:
         branch.add(_transaction(transaction))
     for write in field.writes:
@@ -107,6 +114,8 @@ def _kind(field: ExplainedField) -> str:
             return field.kind
         case "write":
             return f"writes {field.entity}"
+        case "changes":
+            return f"changes of {field.entity}"
     return field.entity or field.kind
 
 
@@ -125,6 +134,14 @@ def _lookup(lookup: ExplainedLookup) -> Text:
     if lookup.merged is not None:
         label.append(f"  merged with {_count(lookup.merged, 'other')}", "yellow")
     return _with_statements(label, lookup.error, lookup.statements)
+
+
+def _feed(feed: ExplainedFeed) -> Text:
+    label = Text(f"feed of {feed.source}.{feed.collection}", "bold")
+    if feed.filter is not None:
+        label.append(f"  where {feed.filter}", "default")
+    tried = "there is no such row to try it with" if feed.example is None else f"tried with {feed.example}"
+    return label.append(f"  {tried}", "yellow" if feed.example is None else "default")
 
 
 def _transaction(transaction: ExplainedTransaction) -> Text:

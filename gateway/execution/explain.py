@@ -1,5 +1,7 @@
 """Explains an operation: observes it while it runs, and holds what happened against its plan."""
 
+from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -7,6 +9,8 @@ from graphql import GraphQLError, OperationType
 from graphql.execution.values import VariableValues
 
 from gateway.errors import BadRequest
+from gateway.execution.example import Tried, try_out
+from gateway.execution.executor import PlanExecutor
 from gateway.execution.explain_tree import Root, Tree
 from gateway.execution.explanation import Explanation, Milliseconds
 from gateway.execution.observer import Observer
@@ -32,31 +36,43 @@ class Explainer:
     async def run(
         self, operation: Operation, variables: VariableValues, context: Context
     ) -> tuple[Any, list[GraphQLError]]:
-        """The data and errors of the operation. Raises BadRequest where it cannot be undone."""
+        """The data and errors of the operation; a subscription is tried out, and has no data.
+
+        Raises BadRequest where it cannot be undone.
+        """
         planner = operation.planner(variables)
-        is_planned = planner is not None and (planner.mutation or planner.plan) is not None
+        kind = operation.node.operation
+        watch = None if planner is None else planner.watch
+        is_planned = planner is not None and (planner.mutation or planner.plan or watch) is not None
         reason = None if is_planned else _reason(operation, planner)
-        is_mutation = operation.node.operation is OperationType.MUTATION
-        undo = self._undo and is_mutation
+        undo = self._undo and kind is OperationType.MUTATION
         if undo and not is_planned:
             raise BadRequest(f"What it does may be impossible to undo, and so was not done: {reason}.")
         observer = Observer(context, undo=undo)
         planned = perf_counter()
-        data, errors = await run_operation(operation, variables, observer.context, observer.run, nests=True)
+        tried: Sequence[Tried] = ()
+        data: Any = None
+        errors: list[GraphQLError] = []
+        if kind is not OperationType.SUBSCRIPTION:
+            data, errors = await run_operation(operation, variables, observer.context, observer.run, nests=True)
+        elif watch is not None:
+            run = observer.run(observer.context, variables, False, partial(PlanExecutor.of, operation), False)
+            tried, errors = await try_out(run, watch, context)
         ended = perf_counter()
+        tree = Tree(observer)
         writes = [each for made in observer.writes.values() for each in made if not isinstance(each.asked, str)]
         self.explanation = Explanation(
-            operation.node.operation.value,
+            kind.value,
             operation.node.name.value if operation.node.name else None,
             "planned" if is_planned else "standard",
             reason,
             undo or None,
-            len(writes) if is_mutation else None,
-            sum(write.rows for write in writes) if is_mutation else None,
+            len(writes) if kind is OperationType.MUTATION else None,
+            sum(write.rows for write in writes) if kind is OperationType.MUTATION else None,
             len(observer.lookups),
             sum(looked.observation.rows for looked in observer.lookups),
             Milliseconds(milliseconds(planned - self._started), milliseconds(ended - planned)),
-            Tree(observer).fields(_roots(planner)),
+            tree.fields(_roots(planner)) if watch is None else tree.followed(watch, tried),
         )
         return data, errors
 

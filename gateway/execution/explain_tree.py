@@ -1,10 +1,13 @@
 """The tree of what an operation did, made of its plan and of what was observed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gateway.execution.explanation import ExplainedField, Kind
+from datasources.filters import EVERYTHING
+from gateway.execution.change_plan import WatchPlan
+from gateway.execution.example import Tried, filter_text
+from gateway.execution.explanation import ExplainedFeed, ExplainedField, Kind
 from gateway.execution.observer import Caller, Observer
 from gateway.execution.plan import (
     AggregateRoot,
@@ -26,6 +29,7 @@ from gateway.execution.plan import Root as PlanRoot
 from gateway.execution.served import Served, explained_transaction, explained_write
 from gateway.execution.write_plan import WriteRoot
 from resolvers.definition import Relation
+from resolvers.ids import encode_id
 
 Fields = tuple[ExplainedField, ...]
 Trail = tuple[str, ...]
@@ -46,11 +50,7 @@ class Tree:
 
     def fields(self, roots: Sequence[tuple[str, Root | Step | None]]) -> Fields:
         """Those of the roots, and, last, what resolvers of the standard engine led to."""
-        parts = [root for _, root in roots if root is not None]
-        planned = {*parts, *(each for part in (*parts, *self._asked) for each in _below(part))}
-        for part, within in self._asked.items():
-            if part not in planned:
-                self._led[within].append(part)
+        self._tell_apart([root for _, root in roots if root is not None])
         fields = [
             field
             for key, root in roots
@@ -60,6 +60,29 @@ class Tree:
         if others.lookups or others.writes or others.transactions or others.fields:
             fields.append(others)
         return tuple(fields)
+
+    def followed(self, plan: WatchPlan, tried: Iterable[Tried]) -> Fields:
+        """A field for each entity that a subscription follows."""
+        plans = [(each, plan.of(each.watch.entity)) for each in tried]
+        self._tell_apart([step for _, changes in plans for _, node in changes.nodes for step in node.steps])
+        key = plan.place.key
+        return tuple(
+            ExplainedField(
+                key,
+                "changes",
+                each.watch.entity.name,
+                feed=_feed(each),
+                fields=tuple(field for place, node in changes.nodes for field in self._rows(node, (key, place.key))),
+            )
+            for each, changes in plans
+        )
+
+    def _tell_apart(self, parts: Collection[Root | Step]) -> None:
+        """What was planned, and what Python code led to."""
+        planned = {*parts, *(each for part in (*parts, *self._asked) for each in _below(part))}
+        for part, within in self._asked.items():
+            if part not in planned:
+                self._led[within].append(part)
 
     def part(self, part: Root | Step, trail: Trail) -> Iterator[ExplainedField]:
         """The fields of a part of the plan; `trail` is the keys that lead to it."""
@@ -177,6 +200,13 @@ def _plans(part: Root | Step) -> Collection[ObjectPlan]:
     if page is not None:
         return page.objects
     return [part.row] if isinstance(part, RelationStep) and part.row is not None else []
+
+
+def _feed(tried: Tried) -> ExplainedFeed:
+    entity, filter, change = tried.watch.entity, tried.watch.filter, tried.change
+    shown = None if filter == EVERYTHING else filter_text(filter)
+    example = None if change is None else encode_id(entity.name, change.key)
+    return ExplainedFeed(entity.source, entity.collection_name, shown, example)
 
 
 def _shown(relation: Relation) -> str:

@@ -2,6 +2,7 @@
 
 Explanation
 └── ExplainedField              a root field, what a relation leads to, or what Python code resolves
+    ├── ExplainedFeed
     ├── ExplainedTransaction
     ├── ExplainedWrite
     │   └── ExplainedStatement
@@ -14,7 +15,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "entity", "connection", "aggregate", "node", "relation", "computed", "batched", "resolver", "sync", "write"
+    "entity",
+    "connection",
+    "aggregate",
+    "node",
+    "relation",
+    "computed",
+    "batched",
+    "resolver",
+    "sync",
+    "write",
+    "changes",
 ]
 
 WriteKind = Literal["insert", "upsert", "update", "delete", "claim", "undo", "record"]
@@ -80,6 +91,18 @@ class ExplainedTransaction:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedFeed:
+    """The changes that a subscription follows."""
+
+    source: str
+    collection: str
+    filter: str | None
+    """In words."""
+    example: str | None
+    """The id of the row that was told of; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedField:
     """A field that asks sources or Python code; columns alone are not told."""
 
@@ -95,6 +118,7 @@ class ExplainedField:
     """Objects that Python code was called for."""
     nested: bool | None = None
     """Whether what found its parents, or wrote them, answered it, too."""
+    feed: ExplainedFeed | None = None
     transactions: tuple[ExplainedTransaction, ...] = ()
     writes: tuple[ExplainedWrite, ...] = ()
     """In the order of time; the columns that are selected of written rows come with them."""
@@ -112,7 +136,7 @@ class Milliseconds:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An operation that has run."""
+    """An operation that has run; of a subscription, what telling of one row of each entity takes."""
 
     operation: str
     """query, mutation or subscription,"""
