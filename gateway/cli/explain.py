@@ -16,7 +16,7 @@ from gateway.cli.console import ConfigOption, console, errors, failing_clearly, 
 from gateway.cli.dev import build
 from gateway.cli.explained import error_lines, mistakes, tree_of
 from gateway.errors import ConfigError, RequestError
-from gateway.execution.explain import Explainer
+from gateway.execution.explain import CannotUndo, Explainer
 from gateway.execution.explanation import Explanation
 from gateway.graph import Graph, load_graph
 from gateway.operations.request import OperationRequest
@@ -124,3 +124,5 @@ def _variables(text: str | None) -> dict[str, Any] | None:
 def _complain(refusal: RequestError, document: str, name: str) -> None:
     for mistake in mistakes(refusal, document, name):
         errors.print(mistake)
+    if isinstance(refusal, CannotUndo):
+        errors.print("--commit executes it, and keeps what it does.")

@@ -23,6 +23,10 @@ from gateway.execution.served import milliseconds
 from resolvers.context import Context
 
 
+class CannotUndo(BadRequest):
+    """Python code does a part of what is to be undone."""
+
+
 class Explainer:
     """Runs one operation in place of `run_operation`, and tells of it. To be made when its request is read."""
 
@@ -38,7 +42,7 @@ class Explainer:
     ) -> tuple[Any, list[GraphQLError]]:
         """The data and errors of the operation; a subscription is tried out, and has no data.
 
-        Raises BadRequest where it cannot be undone.
+        Raises CannotUndo.
         """
         planner = operation.planner(variables)
         kind = operation.node.operation
@@ -47,7 +51,7 @@ class Explainer:
         reason = None if is_planned else _reason(operation, planner)
         undo = self._undo and kind is OperationType.MUTATION
         if undo and not is_planned:
-            raise BadRequest(f"What it does may be impossible to undo, and so was not done: {reason}.")
+            raise CannotUndo(f"What it does may be impossible to undo, and so was not done: {reason}.")
         observer = Observer(context, undo=undo)
         planned = perf_counter()
         tried: Sequence[Tried] = ()

@@ -10,8 +10,7 @@ import strawberry
 from strawberry.types import Info
 
 from datasources.write import Insert, writable
-from gateway.errors import BadRequest
-from gateway.execution.explain import Explainer
+from gateway.execution.explain import CannotUndo, Explainer
 from gateway.execution.explanation import Explanation
 from resolvers.context import Idempotency
 from resolvers.query import entities_of
@@ -248,7 +247,7 @@ async def test_what_python_code_writes_is_told_and_not_begun_where_it_is_to_be_u
 ) -> None:
     document = 'mutation { updateOrder(id: 1, patch: { note: "x" }) { note } coin(word: "fnord") }'
     async with stores(kind) as store:
-        with pytest.raises(BadRequest) as refused:
+        with pytest.raises(CannotUndo) as refused:
             await explained(store, document, undo=True, engines=MIXED)
         assert store.statements == []
         explanation, data, errors = await explained(store, document, engines=MIXED)
