@@ -28,6 +28,8 @@ QueryArgument = Annotated[
     str | None, typer.Argument(help="The document; - reads it from the standard input.", show_default=False)
 ]
 
+ROLLBACK_SECONDS = 0.1
+"""A rollback is not waited for; after it the connection that has the statements prepared is free again."""
 UNBROKEN = 10_000
 """Characters of a line where it goes to a file or a program."""
 
@@ -89,6 +91,8 @@ async def _explained(
             return answer, explanation
         if explanation.operation == "mutation" and not explanation.undone:
             return answer, explanation
+        if explanation.undone:
+            await asyncio.sleep(ROLLBACK_SECONDS)
         again = Explainer(undo=undo)
         answer = await pipeline.run(request, "explain", again.run)
         if again.explanation is None:

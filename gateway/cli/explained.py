@@ -157,6 +157,8 @@ def _write(write: ExplainedWrite) -> Text:
     match write.kind:
         case "claim":
             what = "claims the idempotency key" if not write.rows else "finds the answer to the idempotency key"
+        case "undo":
+            what = "takes back what it wrote"
         case "record":
             what = "records the answer"
         case _:

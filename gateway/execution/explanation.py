@@ -69,7 +69,7 @@ class ExplainedWrite:
     source: str
     kind: WriteKind
     collection: str | None
-    """None of a claim and a record."""
+    """None of what is done for a key."""
     rows: int | None
     """Written; of a claim, the answers that were there already."""
     milliseconds: float

@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
 from datasources.errors import SourceUnavailable
 from datasources.filters import And, Compare, Exists, Filter, Not, Operator, Or
 from datasources.lookup import Collection
+from gateway.app import create_app
 from gateway.execution.example import filter_text
 from gateway.execution.explain import Explainer
 from gateway.operations.request import OperationRequest
+from gateway.settings import DevSettings
 from tests.gateway.subscriptions.watched import House, opened
 
 pytestmark = pytest.mark.anyio
@@ -143,6 +146,19 @@ async def test_what_cannot_be_tried_is_told(filter: Any, code: str) -> None:
         told, answer = await explained(house, ORDERS, {"filter": filter})
     assert told == {**TOLD, "lookups": 0, "rows": 0}
     assert [(error["extensions"]["code"], error["path"]) for error in answer["errors"]] == [(code, ["a"])]
+
+
+async def test_over_http_where_one_answer_is_wanted() -> None:
+    body = {"query": "subscription { orderChanged { node { label } } }", "extensions": {"explain": True}}
+    async with opened() as house:
+        app = create_app(DevSettings(), house.graph, house.registry)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            told = await client.post("/graphql", json=body)
+            refused = await client.post("/graphql", json={"query": body["query"]})
+    assert told.json()["data"] is None
+    assert told.json()["extensions"]["explain"]["fields"][0]["feed"]["example"] == "Order:1"
+    assert [error["extensions"]["code"] for error in refused.json()["errors"]] == ["BAD_REQUEST"]
 
 
 async def test_one_that_is_written_by_hand_is_not_run() -> None:

@@ -4,14 +4,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import strawberry
 from strawberry.types import Info
 
+from datasources.registry import Registry
 from datasources.write import Insert, writable
+from gateway.app import create_app
 from gateway.execution.explain import CannotUndo, Explainer
 from gateway.execution.explanation import Explanation
+from gateway.graph import make_graph
+from gateway.settings import DevSettings
 from resolvers.context import Idempotency
 from resolvers.query import entities_of
 from tests.gateway.execution.engines import Engines
@@ -268,3 +273,23 @@ async def test_what_python_code_writes_is_told_and_not_begun_where_it_is_to_be_u
         {"path": "coin", "kind": "resolver"},
         {"path": "", "kind": "resolver", "transactions": committed, "writes": [write("insert", "words")]},
     ]
+
+
+async def test_a_request_that_asks_for_it_is_kept(stores: OpenStore) -> None:
+    document = 'mutation { updateOrder(id: 1, patch: { note: "x" }) { note } }'
+    async with stores("memory") as store:
+        app = create_app(DevSettings(), make_graph(Query, mutation=Mutation), Registry(dict(store.sources)))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        ):
+            answer = (await client.post("/graphql", json={"query": document, "extensions": {"explain": True}})).json()
+            kept = (await client.post("/graphql", json={"query": "{ order(id: 1) { note } }"})).json()
+    assert (answer["data"], kept) == ({"updateOrder": {"note": "x"}}, {"data": {"order": {"note": "x"}}})
+    told = answer["extensions"]["explain"]
+    assert ("undone" in told, told["writes"], told["fields"][0]["transactions"][0]["outcome"]) == (
+        False,
+        1,
+        "committed",
+    )
