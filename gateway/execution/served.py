@@ -152,7 +152,7 @@ def explained_write(observation: Observation) -> ExplainedWrite:
         observation.source,
         kind,
         collection,
-        observation.rows if observation.error is None else None,
+        observation.rows if observation.error is None and kind not in ("undo", "record") else None,
         milliseconds(observation.seconds),
         _error(observation),
         _statements(observation),

@@ -237,7 +237,7 @@ async def test_a_violation_is_told_where_it_happened(stores: OpenStore, kind: st
 
 async def test_idempotency_keys_are_claimed_and_answers_replayed(stores: OpenStore, kind: str) -> None:
     document = 'mutation { upsertWord: createWord(input: { word: "a" }) { word } }'
-    claim, record = ({"source": "erp", "kind": each, "rows": 0} for each in ("claim", "record"))
+    claim, record = {"source": "erp", "kind": "claim", "rows": 0}, {"source": "erp", "kind": "record"}
     kept = {"path": "upsertWord", "kind": "write", "entity": "Word"}
     committed = {"transactions": [{"source": "erp", "outcome": "committed"}]}
     async with stores(kind) as store:
@@ -245,6 +245,27 @@ async def test_idempotency_keys_are_claimed_and_answers_replayed(stores: OpenSto
             explanation, data, errors = await explained(store, document, idempotency=Idempotency("k", b"d"))
             assert (data, errors) == ({"upsertWord": {"word": "a"}}, [])
             assert outline(kind, explanation)["fields"] == [{**kept, **committed, "writes": writes}]
+
+
+async def test_a_refusal_of_a_request_with_a_key_is_taken_back_and_recorded(stores: OpenStore, kind: str) -> None:
+    document = 'mutation { updateOrder(id: 77, patch: { note: "x" }) { note } }'
+    async with stores(kind) as store:
+        explanation, _, errors = await explained(store, document, idempotency=Idempotency("k", b"d"))
+    assert [error[2] for error in errors] == ["NOT_FOUND"]
+    assert outline(kind, explanation)["fields"] == [
+        {
+            "path": "updateOrder",
+            "kind": "write",
+            "entity": "Order",
+            "transactions": [{"source": "erp", "outcome": "committed"}],
+            "writes": [
+                {"source": "erp", "kind": "claim", "rows": 0},
+                write("update", "orders", 0),
+                {"source": "erp", "kind": "undo"},
+                {"source": "erp", "kind": "record"},
+            ],
+        }
+    ]
 
 
 async def test_what_python_code_writes_is_told_and_not_begun_where_it_is_to_be_undone(
