@@ -137,11 +137,11 @@ def _lookup(lookup: ExplainedLookup) -> Text:
 
 
 def _feed(feed: ExplainedFeed) -> Text:
-    label = Text(f"feed of {feed.source}.{feed.collection}", "bold")
+    label = Text.assemble((f"feed of {feed.source}.{feed.collection}", "bold"))
     if feed.filter is not None:
-        label.append(f"  where {feed.filter}", "default")
+        label.append(f"  where {feed.filter}")
     tried = "there is no such row to try it with" if feed.example is None else f"tried with {feed.example}"
-    return label.append(f"  {tried}", "yellow" if feed.example is None else "default")
+    return label.append(f"  {tried}", "yellow" if feed.example is None else "")
 
 
 def _transaction(transaction: ExplainedTransaction) -> Text:
@@ -149,7 +149,7 @@ def _transaction(transaction: ExplainedTransaction) -> Text:
     if transaction.outcome is None:
         return label.append("  could not begin", "red").append(f"  {_milliseconds(transaction.end)}")
     label.append(f"  begun in {_milliseconds(transaction.begin)}, ")
-    label.append(transaction.outcome, "default" if transaction.outcome == "committed" else "yellow")
+    label.append(transaction.outcome, "" if transaction.outcome == "committed" else "yellow")
     return label.append(f" in {_milliseconds(transaction.end)}")
 
 
@@ -163,10 +163,10 @@ def _write(write: ExplainedWrite) -> Text:
             what = "records the answer"
         case _:
             what = f"{write.kind} {write.source}.{write.collection}"
-    label = Text(what, "bold")
+    label = Text.assemble((what, "bold"))
     if write.collection is not None and write.rows is not None:
-        label.append(f"  {_count(write.rows, 'row')}", "default")
-    label.append(f"  {_milliseconds(write.milliseconds)}", "default")
+        label.append(f"  {_count(write.rows, 'row')}")
+    label.append(f"  {_milliseconds(write.milliseconds)}")
     return _with_statements(label, write.error, write.statements)
 
 
