@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from datasources.base import Capabilities, Datasource
+from datasources.base import Datasource
 from datasources.cache import Cache
 from datasources.errors import DatasourceError, SourceUnavailable
-from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.lookup import AggregateLookup, Lookup, Rows
+from datasources.wrapper import Wrapper
 from datasources.write import Transaction
 
 
@@ -64,32 +65,12 @@ class Registry:
         return dict(zip(self.sources, results, strict=True))
 
 
-class _Within:
+class _Within(Wrapper):
     """A source that is read inside a transaction."""
 
     def __init__(self, source: Datasource, transaction: Transaction) -> None:
-        self._source = source
+        super().__init__(source)
         self._transaction = transaction
-
-    @property
-    def name(self) -> str:
-        return self._source.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._source.capabilities
-
-    async def open(self) -> None:
-        await self._source.open()
-
-    async def close(self) -> None:
-        await self._source.close()
-
-    async def check(self) -> None:
-        await self._source.check()
-
-    async def describe(self, collection: str) -> dict[str, ColumnType | None] | None:
-        return await self._source.describe(collection)
 
     async def lookup(self, lookup: Lookup) -> Rows:
         return await self._transaction.lookup(lookup)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
-from datasources.base import Capabilities, Datasource
+from datasources.base import Datasource
 from datasources.changes import ChangeFeed, feed_of
 from datasources.deadlines import Call, Deadlines
 from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
@@ -18,6 +18,7 @@ from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
 from datasources.outbox import Outbox, outbox_of
 from datasources.slots import Slots
+from datasources.wrapper import Wrapper
 from datasources.write import Insert, Recorded, Transaction, Write, writable
 
 set_on_retry_hooks(())  # stamina would log each retry as a warning; what finally failed is logged once, by the gateway
@@ -91,23 +92,15 @@ class Breaker:
             self._probing = False
 
 
-class _Resilient:
+class _Resilient(Wrapper):
     def __init__(self, source: Datasource, policy: Resilience, clock: Callable[[], float]) -> None:
-        self._source = source
+        super().__init__(source)
         self._policy = policy
         self._breaker = Breaker(policy.breaker_failures, policy.breaker_seconds, clock)
         self._slots = Slots(policy.concurrency)
         self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
         self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup))
-
-    @property
-    def name(self) -> str:
-        return self._source.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._source.capabilities
 
     @property
     def changes(self) -> ChangeFeed | None:
@@ -121,9 +114,6 @@ class _Resilient:
     async def open(self) -> None:
         self._deadlines = Deadlines(self._policy.deadline)
         await self._source.open()
-
-    async def close(self) -> None:
-        await self._source.close()
 
     async def check(self) -> None:
         """Asks the source itself, also while the breaker is open, and leaves the breaker as it is."""

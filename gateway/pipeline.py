@@ -56,8 +56,6 @@ class Pipeline:
         """The answer; whatever the client did wrong is in it."""
         try:
             operation, variables = self.bind(request)
-            if operation.node.operation is OperationType.SUBSCRIPTION:
-                raise BadRequest("A subscription needs a transport that streams; this one answers once.")
             data, errors = await self._execute(request, operation, variables, execute)
         except RequestError as error:
             return refused(error)

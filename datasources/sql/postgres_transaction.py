@@ -9,6 +9,7 @@ import asyncpg
 
 from datasources.errors import DatasourceError, SourceMisbehaved, SourceRefused
 from datasources.lookup import AggregateLookup, Lookup, Row, Rows
+from datasources.observed import observing
 from datasources.sql.builder import Statement
 from datasources.sql.postgres_constraints import Constraints
 from datasources.sql.postgres_errors import VENDOR, mapped_write
@@ -149,7 +150,10 @@ class PostgresTransaction:
         except UNUSABLE as error:
             raise SourceRefused(self._source, f"cannot keep such a value in '{collection}'") from error
         try:
-            found = await self._writing(collection, lambda: self._connection.fetch(statement.text, *arguments))
+            found = await observing(
+                statement.text,
+                self._writing(collection, lambda: self._connection.fetch(statement.text, *arguments)),
+            )
         except asyncpg.IntegrityConstraintViolationError as error:
             raise await self._violated(error, blamed(error.table_name)) from error
         rows = cast("Sequence[Row]", found)

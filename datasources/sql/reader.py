@@ -11,7 +11,7 @@ from datasources.errors import SourceMisbehaved, SourceRefused
 from datasources.filters import Exists, nodes
 from datasources.lookup import AggregateLookup, Collection, Lookup, Row, Rows
 from datasources.nested import Nested
-from datasources.observed import observation
+from datasources.observed import observing
 from datasources.sql.aggregates import aggregate_statement
 from datasources.sql.builder import CannotNest, Statement, Unknown
 from datasources.sql.dialect import Catalog, Physical, SqlDialect
@@ -153,10 +153,8 @@ class Reader:
             arguments = statement.arguments(values)
         except UNUSABLE as error:
             raise SourceRefused(self._source, f"cannot compare '{collection}' with such a value") from error
-        fetching = self._fetch(collection, statement, arguments)
-        observed = observation.get()
         try:
-            return await (fetching if observed is None else observed.run(statement.text, fetching))
+            return await observing(statement.text, self._fetch(collection, statement, arguments))
         except UNUSABLE as error:
             raise SourceMisbehaved(self._source, f"holds a value in '{collection}' that is none") from error
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 from datasources.errors import ForeignKeyViolated, SourceMisbehaved, SourceRefused, SourceTimeout
 from datasources.lookup import AggregateLookup, Lookup, Row, Rows
+from datasources.observed import observing
 from datasources.sql import sqlite_pool
 from datasources.sql.reader import UNUSABLE, Reader
 from datasources.sql.sqlite_constraints import is_foreign_key
@@ -102,7 +103,10 @@ class SqliteTransaction:
         except UNUSABLE as error:
             raise SourceRefused(self._source, f"cannot keep such a value in '{self._written}'") from error
         try:
-            written = await self._writing(lambda connection: self._rows.write(connection, write, statement, arguments))
+            written = await observing(
+                statement.text,
+                self._writing(lambda connection: self._rows.write(connection, write, statement, arguments)),
+            )
             return written if statement.decode is None else statement.decode(written)
         except UNUSABLE as error:
             raise SourceMisbehaved(self._source, f"holds a value in '{self._written}' that is none") from error

@@ -16,7 +16,7 @@ from gateway.cli.console import ConfigOption, console, errors, failing_clearly, 
 from gateway.cli.dev import build
 from gateway.cli.explained import error_lines, mistakes, tree_of
 from gateway.errors import ConfigError, RequestError
-from gateway.execution.explain import Explainer
+from gateway.execution.explain import CannotUndo, Explainer
 from gateway.execution.explanation import Explanation
 from gateway.graph import Graph, load_graph
 from gateway.operations.request import OperationRequest
@@ -28,6 +28,8 @@ QueryArgument = Annotated[
     str | None, typer.Argument(help="The document; - reads it from the standard input.", show_default=False)
 ]
 
+ROLLBACK_SECONDS = 0.1
+"""A rollback is not waited for; after it the connection that has the statements prepared is free again."""
 UNBROKEN = 10_000
 """Characters of a line where it goes to a file or a program."""
 
@@ -37,14 +39,16 @@ def explain(
     file: Annotated[Path | None, typer.Option("--file", "-f", help="The document's file.")] = None,
     variables: Annotated[str | None, typer.Option(metavar="JSON", help="The variables, as a JSON object.")] = None,
     operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which of the document's operations.")] = None,
+    commit: Annotated[bool, typer.Option("--commit", help="Keep what a mutation writes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     graph: Annotated[str | None, typer.Option(help="The module with your graph.", show_default="schema")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Execute an operation, and print the lookups that it took, with their statements, keys, rows and milliseconds.
 
-    Sources are those that `gateway dev` has. A query runs twice, for the first time has connections to open and
-    statements to prepare; a mutation does what it says, once.
+    Sources are those that `gateway dev` has. The operation runs twice, for the first time has connections to open and
+    statements to prepare. What a mutation writes is rolled back both times; with --commit it runs once, and is kept.
+    A subscription is tried with a row of each entity that it follows.
     """
     with failing_clearly():
         request = OperationRequest(_document(query, file), _variables(variables), operation)
@@ -54,7 +58,7 @@ def explain(
         if demo_sources(settings):
             build(demo_folder(settings), on=errors)
         log_to_stderr()
-        answer, explanation = asyncio.run(_explained(settings, served, request))
+        answer, explanation = asyncio.run(_explained(settings, served, request, undo=not commit))
     if as_json:
         found = {} if explanation is None else explanation.as_json()
         told = {"errors": answer.content["errors"]} if "errors" in answer.content else {}
@@ -70,7 +74,9 @@ def explain(
         raise typer.Exit(1)
 
 
-async def _explained(settings: Settings, graph: Graph, request: OperationRequest) -> tuple[Answer, Explanation | None]:
+async def _explained(
+    settings: Settings, graph: Graph, request: OperationRequest, *, undo: bool
+) -> tuple[Answer, Explanation | None]:
     """The answer, and how it came about unless the request was refused."""
     registry = make_registry(settings)
     check(graph.entities, registry)
@@ -78,12 +84,16 @@ async def _explained(settings: Settings, graph: Graph, request: OperationRequest
     try:
         await registry.open()
         await verify(graph.entities, registry)
-        first = Explainer()
+        first = Explainer(undo=undo)
         answer = await pipeline.run(request, "explain", first.run)
         explanation = first.explanation
-        if explanation is None or explanation.operation != "query" or "errors" in answer.content:
+        if explanation is None or "errors" in answer.content:
             return answer, explanation
-        again = Explainer()
+        if explanation.operation == "mutation" and not explanation.undone:
+            return answer, explanation
+        if explanation.undone:
+            await asyncio.sleep(ROLLBACK_SECONDS)
+        again = Explainer(undo=undo)
         answer = await pipeline.run(request, "explain", again.run)
         if again.explanation is None:
             return answer, None
@@ -118,3 +128,5 @@ def _variables(text: str | None) -> dict[str, Any] | None:
 def _complain(refusal: RequestError, document: str, name: str) -> None:
     for mistake in mistakes(refusal, document, name):
         errors.print(mistake)
+    if isinstance(refusal, CannotUndo):
+        errors.print("--commit executes it, and keeps what it does.")

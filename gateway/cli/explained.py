@@ -1,6 +1,6 @@
 """How `gateway explain` shows an operation in a terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import Source
@@ -9,7 +9,15 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.errors import RequestError
-from gateway.execution.explanation import ExplainedField, ExplainedLookup, ExplainedStatement, Explanation
+from gateway.execution.explanation import (
+    ExplainedFeed,
+    ExplainedField,
+    ExplainedLookup,
+    ExplainedStatement,
+    ExplainedTransaction,
+    ExplainedWrite,
+    Explanation,
+)
 
 MAXIMUM_TEXT = 2000
 """Characters of a statement that are shown; JSON has them all."""
@@ -20,15 +28,17 @@ def tree_of(explanation: Explanation) -> Tree:
     tree = Tree(_title(explanation))
     for field in explanation.fields:
         _add(tree, field, "")
-    spent = explanation.milliseconds
-    tree.add(
-        Text(
-            f"{_count(explanation.lookups, 'lookup')}, {_count(explanation.rows, 'row')}, "
-            f"{_milliseconds(spent.planning)} planning, {_milliseconds(spent.executing)} executing",
-            "bold",
-        )
-    )
+    tree.add(Text(_total(explanation), "bold"))
     return tree
+
+
+def _total(explanation: Explanation) -> str:
+    spent, writes = explanation.milliseconds, explanation.writes or 0
+    written = f"{_count(writes, 'write')} of {_count(explanation.written or 0, 'row')}, " if writes else ""
+    return (
+        f"{written}{_count(explanation.lookups, 'lookup')}, {_count(explanation.rows, 'row')}, "
+        f"{_milliseconds(spent.planning)} planning, {_milliseconds(spent.executing)} executing"
+    )
 
 
 def error_lines(errors: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
@@ -54,13 +64,25 @@ def _title(explanation: Explanation) -> Text:
     title = Text(explanation.operation, "bold")
     if explanation.name:
         title.append(f" {explanation.name}")
-    if explanation.reason:
+    if explanation.operation == "subscription" and explanation.engine == "planned":
+        title.append("  tried, not followed; changes that come together share these lookups", "yellow")
+    if explanation.undone:
+        title.append("  executed and undone; --commit keeps what it writes", "yellow")
+    if explanation.reason and explanation.operation == "subscription":
+        title.append(f"  not followed: {explanation.reason}", "yellow")
+    elif explanation.reason:
         title.append(f"  on the standard engine: {explanation.reason}", "yellow")
     return title
 
 
 def _add(tree: Tree, field: ExplainedField, above: str) -> None:
     branch = tree.add(_field(field, field.path.removeprefix(f"{above}.")))
+    if field.feed is not None:
+        branch.add(_feed(field.feed))
+    for transaction in field.transactions:
+        branch.add(_transaction(transaction))
+    for write in field.writes:
+        branch.add(_write(write))
     for lookup in field.lookups:
         branch.add(_lookup(lookup))
     for below in field.fields:
@@ -74,7 +96,7 @@ def _field(field: ExplainedField, path: str) -> Text:
     if field.relation:
         label.append(f", {field.relation}")
     if field.nested:
-        label.append(", found with its parents")
+        label.append(", comes with its parents")
     if field.calls is not None:
         label.append(f" of {_count(field.calls, 'object')}")
     return label
@@ -92,6 +114,8 @@ def _kind(field: ExplainedField) -> str:
             return field.kind
         case "write":
             return f"writes {field.entity}"
+        case "changes":
+            return f"changes of {field.entity}"
     return field.entity or field.kind
 
 
@@ -109,10 +133,48 @@ def _lookup(lookup: ExplainedLookup) -> Text:
         label.append(f"  {_milliseconds(lookup.milliseconds)}")
     if lookup.merged is not None:
         label.append(f"  merged with {_count(lookup.merged, 'other')}", "yellow")
-    if lookup.error is not None:
-        label.append(f"  {lookup.error}", "red")
-    for statement in lookup.statements:
-        label.append("\n").append_text(_statement(statement, timed=len(lookup.statements) > 1))
+    return _with_statements(label, lookup.error, lookup.statements)
+
+
+def _feed(feed: ExplainedFeed) -> Text:
+    label = Text.assemble((f"feed of {feed.source}.{feed.collection}", "bold"))
+    if feed.filter is not None:
+        label.append(f"  where {feed.filter}")
+    tried = "there is no such row to try it with" if feed.example is None else f"tried with {feed.example}"
+    return label.append(f"  {tried}", "yellow" if feed.example is None else "")
+
+
+def _transaction(transaction: ExplainedTransaction) -> Text:
+    label = Text.assemble((f"transaction of {transaction.source}", "bold"))
+    if transaction.outcome is None:
+        return label.append("  could not begin", "red").append(f"  {_milliseconds(transaction.end)}")
+    label.append(f"  begun in {_milliseconds(transaction.begin)}, ")
+    label.append(transaction.outcome, "" if transaction.outcome == "committed" else "yellow")
+    return label.append(f" in {_milliseconds(transaction.end)}")
+
+
+def _write(write: ExplainedWrite) -> Text:
+    match write.kind:
+        case "claim":
+            what = "claims the idempotency key" if not write.rows else "finds the answer to the idempotency key"
+        case "undo":
+            what = "takes back what it wrote"
+        case "record":
+            what = "records the answer"
+        case _:
+            what = f"{write.kind} {write.source}.{write.collection}"
+    label = Text.assemble((what, "bold"))
+    if write.collection is not None and write.rows is not None:
+        label.append(f"  {_count(write.rows, 'row')}")
+    label.append(f"  {_milliseconds(write.milliseconds)}")
+    return _with_statements(label, write.error, write.statements)
+
+
+def _with_statements(label: Text, error: str | None, statements: Sequence[ExplainedStatement]) -> Text:
+    if error is not None:
+        label.append(f"  {error}", "red")
+    for statement in statements:
+        label.append("\n").append_text(_statement(statement, timed=len(statements) > 1))
     return label
 
 

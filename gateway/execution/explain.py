@@ -1,74 +1,82 @@
 """Explains an operation: observes it while it runs, and holds what happened against its plan."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from graphql.execution.values import VariableValues
 
-from gateway.execution.explanation import ExplainedField, Explanation, Kind, Milliseconds
+from gateway.errors import BadRequest
+from gateway.execution.example import Tried, try_out
+from gateway.execution.executor import PlanExecutor
+from gateway.execution.explain_tree import Root, Tree
+from gateway.execution.explanation import Explanation, Milliseconds
 from gateway.execution.observer import Observer
 from gateway.execution.operation import Operation
-from gateway.execution.plan import (
-    AggregateRoot,
-    AggregateStep,
-    BatchedStep,
-    ComputedStep,
-    ConnectionPlan,
-    ConnectionRoot,
-    DelegatedStep,
-    EntitiesRoot,
-    NodesRoot,
-    ObjectPlan,
-    Part,
-    RelationStep,
-    Step,
-    SyncRoot,
-)
+from gateway.execution.plan import EntitiesRoot, Step
 from gateway.execution.plan import Root as PlanRoot
 from gateway.execution.planner import Planner
 from gateway.execution.schema import run_operation
-from gateway.execution.served import Served, milliseconds
-from gateway.execution.write_plan import WriteRoot
+from gateway.execution.served import milliseconds
 from resolvers.context import Context
-from resolvers.definition import Relation
 
-Fields = tuple[ExplainedField, ...]
-Trail = tuple[str, ...]
-Root = PlanRoot | WriteRoot
 
-CODE: dict[type, Kind] = {ComputedStep: "computed", BatchedStep: "batched", DelegatedStep: "resolver"}
+class CannotUndo(BadRequest):
+    """Python code does a part of what is to be undone."""
 
 
 class Explainer:
     """Runs one operation in place of `run_operation`, and tells of it. To be made when its request is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, undo: bool = False) -> None:
+        """With `undo`, what a mutation writes is rolled back, each field on its own."""
         self.explanation: Explanation | None = None
         """There once the operation has been executed."""
+        self._undo = undo
         self._started = perf_counter()
 
     async def run(
         self, operation: Operation, variables: VariableValues, context: Context
     ) -> tuple[Any, list[GraphQLError]]:
-        """The data and errors of the operation."""
+        """The data and errors of the operation; a subscription is tried out, and has no data.
+
+        Raises CannotUndo.
+        """
         planner = operation.planner(variables)
-        is_planned = planner is not None and (planner.mutation or planner.plan) is not None
-        observer = Observer(context)
+        kind = operation.node.operation
+        watch = None if planner is None else planner.watch
+        is_planned = planner is not None and (planner.mutation or planner.plan or watch) is not None
+        reason = None if is_planned else _reason(operation, planner)
+        undo = self._undo and kind is OperationType.MUTATION
+        if undo and not is_planned:
+            raise CannotUndo(f"What it does may be impossible to undo, and so was not done: {reason}.")
+        observer = Observer(context, undo=undo)
         planned = perf_counter()
-        data, errors = await run_operation(operation, variables, observer.context, observer.run, nests=True)
+        tried: Sequence[Tried] = ()
+        data: Any = None
+        errors: list[GraphQLError] = []
+        if kind is not OperationType.SUBSCRIPTION:
+            data, errors = await run_operation(operation, variables, observer.context, observer.run, nests=True)
+        elif watch is not None:
+            run = observer.run(observer.context, variables, False, partial(PlanExecutor.of, operation), False)
+            tried, errors = await try_out(run, watch, context)
         ended = perf_counter()
+        tree = Tree(observer)
+        writes = [each for made in observer.writes.values() for each in made if not isinstance(each.asked, str)]
         self.explanation = Explanation(
-            operation.node.operation.value,
+            kind.value,
             operation.node.name.value if operation.node.name else None,
             "planned" if is_planned else "standard",
-            None if is_planned else _reason(operation, planner),
+            reason,
+            undo or None,
+            len(writes) if kind is OperationType.MUTATION else None,
+            sum(write.rows for write in writes) if kind is OperationType.MUTATION else None,
             len(observer.lookups),
             sum(looked.observation.rows for looked in observer.lookups),
             Milliseconds(milliseconds(planned - self._started), milliseconds(ended - planned)),
-            _Tree(observer).fields(_roots(planner)),
+            tree.fields(_roots(planner)) if watch is None else tree.followed(watch, tried),
         )
         return data, errors
 
@@ -101,142 +109,3 @@ def _roots(planner: Planner | None) -> list[tuple[str, Root | Step | None]]:
 
 def _first_key(root: PlanRoot) -> str:
     return (root.members[0] if isinstance(root, EntitiesRoot) else root).place.key
-
-
-class _Tree:
-    """Fields, and what came of them."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._calls = observer.calls
-        self._served = Served(observer)
-        self._asked = {each.part: each.within for each in observer.asked}
-        self._led: dict[Part | None, list[Part]] = defaultdict(list)
-        """Parts that Python code led to, by the part that it stands for; None for resolvers of the standard engine."""
-
-    def fields(self, roots: Sequence[tuple[str, Root | Step | None]]) -> Fields:
-        """Those of the roots, and, last, what resolvers of the standard engine led to."""
-        parts = [root for _, root in roots if root is not None]
-        planned = {*parts, *(each for part in (*parts, *self._asked) for each in _below(part))}
-        for part, within in self._asked.items():
-            if part not in planned:
-                self._led[within].append(part)
-        fields = [
-            field
-            for key, root in roots
-            for field in ([ExplainedField(key, "resolver")] if root is None else self.part(root, ()))
-        ]
-        lookups, reached = self._served.by_code(None), self._reached(None)
-        if lookups or reached:
-            fields.append(ExplainedField("", "resolver", lookups=lookups, fields=reached))
-        return tuple(fields)
-
-    def part(self, part: Root | Step, trail: Trail) -> Iterator[ExplainedField]:
-        """The fields of a part of the plan; `trail` is the keys that lead to it."""
-        if isinstance(part, EntitiesRoot):
-            yield self._entities(part)
-        elif isinstance(part, NodesRoot):
-            yield from self._nodes(part)
-        elif isinstance(part, SyncRoot):
-            yield self._synchronised(part)
-        else:
-            yield self._field(part, (*trail, part.place.key))
-
-    def _entities(self, root: EntitiesRoot) -> ExplainedField:
-        path = ", ".join(member.place.key for member in root.members)
-        below = tuple(field for member in root.members for field in self._rows(member.row, (member.place.key,)))
-        return ExplainedField(path, "entity", root.shape.entity.name, lookups=self._served.of(root), fields=below)
-
-    def _nodes(self, root: NodesRoot) -> Iterator[ExplainedField]:
-        """A field for each entity that was met."""
-        key, met = root.place.key, False
-        for plan, template in [(plan, bound.template) for plan, each in root.bound.items() for bound in each.values()]:
-            lookups = self._served.of(root, template)
-            if lookups:
-                met = True
-                yield ExplainedField(
-                    key, "node", plan.shape.entity.name, lookups=lookups, fields=self._rows(plan, (key,))
-                )
-        if not met:
-            yield ExplainedField(key, "node")
-
-    def _synchronised(self, root: SyncRoot) -> ExplainedField:
-        """Rows of any entity: what was selected of those that there were."""
-        key = root.place.key
-        below = tuple(field for plan in _plans(root) for field in self._rows(plan, (key,)) if field.lookups)
-        return ExplainedField(key, "sync", lookups=self._served.of(root), fields=below)
-
-    def _field(self, part: ConnectionRoot | AggregateRoot | WriteRoot | Step, trail: Trail) -> ExplainedField:
-        path = ".".join(trail)
-        if isinstance(part, WriteRoot):
-            return ExplainedField(path, "write", part.field.entity.name, fields=self._rows(part.row, trail))
-        lookups = self._served.of(part)
-        if isinstance(part, ConnectionRoot):
-            entity, below = part.page.shape.entity.name, self._page(part.page, trail)
-            return ExplainedField(path, "connection", entity, lookups=lookups, fields=below)
-        if isinstance(part, AggregateRoot):
-            return ExplainedField(path, "aggregate", part.entity.name, lookups=lookups)
-        if isinstance(part, RelationStep):
-            below = self._page(part.page, trail) if part.page is not None else self._rows(part.row, trail)
-            relation = part.field.relation
-            nested = self._served.is_nested(part) or None
-            return ExplainedField(
-                path, "relation", part.shape.entity.name, _shown(relation), None, nested, lookups, below
-            )
-        if isinstance(part, AggregateStep):
-            relation = part.field.relation
-            return ExplainedField(path, "aggregate", relation.target().name, _shown(relation), lookups=lookups)
-        kind, calls = CODE[type(part)], self._calls[part]
-        lookups = self._served.by_code(part)
-        return ExplainedField(path, kind, calls=calls, lookups=lookups, fields=self._reached(part))
-
-    def _reached(self, part: Part | None) -> Fields:
-        """Fields of objects that Python code returned."""
-        return tuple(
-            field
-            for each in self._led[part]
-            for field in self.part(each, (each.place.parent.name,) if isinstance(each, Step) else ())
-        )
-
-    def _page(self, page: ConnectionPlan, trail: Trail) -> Fields:
-        return tuple(
-            field
-            for rows, (outer, inner) in zip(page.objects, page.paths, strict=True)
-            for field in self._rows(rows, (*trail, outer, inner) if inner else (*trail, outer))
-        )
-
-    def _rows(self, plan: ObjectPlan | None, trail: Trail) -> Fields:
-        steps = () if plan is None else plan.steps
-        return tuple(field for step in steps for field in self.part(step, trail))
-
-
-def _below(part: Root | Step) -> Iterator[Step]:
-    """The steps that a part's rows lead to."""
-    for plan in _plans(part):
-        for step in plan.steps:
-            yield step
-            yield from _below(step)
-
-
-def _plans(part: Root | Step) -> Collection[ObjectPlan]:
-    """What is selected of the rows that it finds."""
-    if isinstance(part, EntitiesRoot):
-        return [member.row for member in part.members]
-    if isinstance(part, NodesRoot):
-        return list(part.bound)
-    if isinstance(part, SyncRoot):
-        return [plan for entity in part.field.entities for plan in part.rows_of(entity).plans]
-    if isinstance(part, WriteRoot):
-        return [part.row]
-    page = part.page if isinstance(part, ConnectionRoot | RelationStep) else None
-    if page is not None:
-        return page.objects
-    return [part.row] if isinstance(part, RelationStep) and part.row is not None else []
-
-
-def _shown(relation: Relation) -> str:
-    """As it is declared."""
-    if relation.through is not None:
-        return f"many_to_many through {relation.through.entity().name}"
-    if relation.remote is None:
-        return f"belongs_to by {relation.local}"
-    return f"{'has_many' if relation.to_many else 'has_one'} by {relation.remote}"

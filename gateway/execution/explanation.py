@@ -2,6 +2,10 @@
 
 Explanation
 └── ExplainedField              a root field, what a relation leads to, or what Python code resolves
+    ├── ExplainedFeed
+    ├── ExplainedTransaction
+    ├── ExplainedWrite
+    │   └── ExplainedStatement
     ├── ExplainedLookup
     │   └── ExplainedStatement
     └── ExplainedField …
@@ -11,8 +15,20 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "entity", "connection", "aggregate", "node", "relation", "computed", "batched", "resolver", "sync", "write"
+    "entity",
+    "connection",
+    "aggregate",
+    "node",
+    "relation",
+    "computed",
+    "batched",
+    "resolver",
+    "sync",
+    "write",
+    "changes",
 ]
+
+WriteKind = Literal["insert", "upsert", "update", "delete", "claim", "undo", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,46 @@ class ExplainedLookup:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedWrite:
+    """Rows that a field wrote, in one collection and in one way; or what was done for its idempotency key."""
+
+    source: str
+    kind: WriteKind
+    collection: str | None
+    """None of what is done for a key."""
+    rows: int | None
+    """Written; of a claim, the answers that were there already."""
+    milliseconds: float
+    error: str | None = None
+    statements: tuple[ExplainedStatement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTransaction:
+    """In which a field is written, and with `@transaction` those behind it, too."""
+
+    source: str
+    outcome: Literal["committed", "rolled back"] | None
+    """None where it could not begin."""
+    begin: float
+    """Milliseconds until it had begun, with waiting for a turn,"""
+    end: float
+    """and that its commit took, or its rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedFeed:
+    """The changes that a subscription follows."""
+
+    source: str
+    collection: str
+    filter: str | None
+    """In words."""
+    example: str | None
+    """The id of the row that was told of; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedField:
     """A field that asks sources or Python code; columns alone are not told."""
 
@@ -61,7 +117,11 @@ class ExplainedField:
     calls: int | None = None
     """Objects that Python code was called for."""
     nested: bool | None = None
-    """Whether the lookup that found its parents answered it, too."""
+    """Whether what found its parents, or wrote them, answered it, too."""
+    feed: ExplainedFeed | None = None
+    transactions: tuple[ExplainedTransaction, ...] = ()
+    writes: tuple[ExplainedWrite, ...] = ()
+    """In the order of time; the columns that are selected of written rows come with them."""
     lookups: tuple[ExplainedLookup, ...] = ()
     fields: "tuple[ExplainedField, ...]" = ()
 
@@ -76,7 +136,7 @@ class Milliseconds:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An operation that has run."""
+    """An operation that has run; of a subscription, what telling of one row of each entity takes."""
 
     operation: str
     """query, mutation or subscription,"""
@@ -85,6 +145,12 @@ class Explanation:
     """Standard: field by field, though entities' fields are planned one by one where they can be;"""
     reason: str | None
     """and why."""
+    undone: bool | None
+    """Whether what it wrote was rolled back on purpose."""
+    writes: int | None
+    """Of a mutation,"""
+    written: int | None
+    """and the rows of these."""
     lookups: int
     rows: int
     milliseconds: Milliseconds

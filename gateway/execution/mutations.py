@@ -76,13 +76,14 @@ async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
     answers: Answers = []
     source = writable(run.context.sources[group[0].source])
     try:
-        if len(group) == 1 and writes[0].is_single and run.context.idempotency is None:
-            return [(root.place, await _written(run, root, writes[0], source, {}, base))]
-        async with source.transaction() as transaction:
-            if run.context.idempotency is None:
-                await _write(run, group, writes, transaction, base, answers)
-            else:
-                answers = await _write_once(run, run.context.idempotency, group, writes, transaction, base)
+        with run.writing(group[0]):
+            if len(group) == 1 and writes[0].is_single and run.context.idempotency is None and run.writes_alone:
+                return [(group[0].place, await _written(run, group[0], writes[0], source, {}, base))]
+            async with source.transaction() as transaction:
+                if run.context.idempotency is None:
+                    await _write(run, group, writes, transaction, base, answers)
+                else:
+                    answers = await _write_once(run, run.context.idempotency, group, writes, transaction, base)
     except IdempotencyKeyReused:
         raise
     except ConstraintViolated as error:  # at the commit
@@ -109,7 +110,9 @@ async def _write(
 ) -> None:
     """Adds to `answers` for each field that is written."""
     for root, write in zip(group, writes, strict=True):
-        answers.append((root.place, await _written(run, root, write, transaction, {root.source: transaction}, base)))
+        with run.writing(root):
+            inside = {root.source: transaction}
+            answers.append((root.place, await _written(run, root, write, transaction, inside, base)))
 
 
 async def _write_once(

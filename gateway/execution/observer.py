@@ -1,7 +1,8 @@
 """Observes one operation: which part of its plan asks for what, and what the sources do for that."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 from graphql.execution.values import VariableValues
 
 from datasources.base import Datasource
-from datasources.lookup import Row
-from datasources.observed import Observation, Observed
+from datasources.lookup import AggregateLookup, Lookup, Row
+from datasources.observed import Observation, Observed, TransactionObservation
 from gateway.execution.plan import Part
 from gateway.execution.run import Run
+from gateway.execution.write_plan import WriteRoot
 from resolvers.context import Context
 from resolvers.loaders import Level, Template
 
 if TYPE_CHECKING:
     from gateway.execution.executor import PlanExecutor
 
-_calling: ContextVar[Part | None] = ContextVar("calling", default=None)
-"""The part whose Python code was called last."""
+Caller = Part | WriteRoot
+
+_calling: ContextVar[Caller | None] = ContextVar("calling", default=None)
+"""The part whose Python code was called last, or the field that is being written."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,8 +37,8 @@ class Asked:
     keys: Collection[Any]
     before: int
     """How many lookups had begun by then."""
-    within: Part | None
-    """The part whose Python code led here, if any did."""
+    within: Caller | None
+    """What led here, if anything but a level of the plan did."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,21 +47,28 @@ class Looked:
 
     number: int
     observation: Observation
+    lookup: Lookup | AggregateLookup
     template: Template
     part: Part | None
-    within: Part | None
-    """The part whose Python code asks, unless a loader does."""
+    within: Caller | None
+    """What asks, unless a loader does."""
 
 
 class Observer:
     """What happens in one operation, in order."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, undo: bool = False) -> None:
+        """With `undo`, what is written is rolled back."""
+        self._undo = undo
         self.asked: list[Asked] = []
         self.lookups: list[Looked] = []
         self.calls: Counter[Part] = Counter()
         """Objects that Python code was called for."""
-        observed = {name: Observed(context.sources[name], partial(self._begin, None)) for name in context.sources}
+        self.writes: defaultdict[Caller | None, list[Observation]] = defaultdict(list)
+        self.transactions: defaultdict[Caller | None, list[TransactionObservation]] = defaultdict(list)
+        observed = {
+            name: Observed(context.sources[name], partial(self._begin, None), undo=undo) for name in context.sources
+        }
         self.context = replace(context, sources=replace(context.sources, sources=observed))
         """The same, with sources that are observed."""
         _calling.set(None)
@@ -71,7 +82,7 @@ class Observer:
         nests: bool,
     ) -> Run:
         """A run that is observed, in that context."""
-        return _ObservedRun(context, variables, alone, make_executor, nests, observer=self)
+        return _ObservedRun(context, variables, alone, make_executor, nests, not self._undo, observer=self)
 
     def load(self, part: Part, template: Template, keys: Collection[Any]) -> None:
         self.asked.append(Asked(part, template, keys, len(self.lookups), _calling.get()))
@@ -84,9 +95,24 @@ class Observer:
         self.calls[part] += count
         _calling.set(part)
 
-    def _begin(self, part: Part | None, observation: Observation) -> None:
-        template = Template(observation.source, replace(observation.lookup, keys=()))
-        self.lookups.append(Looked(len(self.lookups) + 1, observation, template, part, _calling.get()))
+    @contextmanager
+    def writing(self, root: WriteRoot) -> Iterator[None]:
+        token = _calling.set(root)
+        try:
+            yield
+        finally:
+            _calling.reset(token)
+
+    def _begin(self, part: Part | None, observed: Observation | TransactionObservation) -> None:
+        within = _calling.get()
+        if isinstance(observed, TransactionObservation):
+            self.transactions[within].append(observed)
+        elif isinstance(observed.asked, Lookup | AggregateLookup):
+            lookup = observed.asked
+            template = Template(observed.source, replace(lookup, keys=()))
+            self.lookups.append(Looked(len(self.lookups) + 1, observed, lookup, template, part, within))
+        else:
+            self.writes[within].append(observed)
 
 
 @dataclass(slots=True)
@@ -105,3 +131,6 @@ class _ObservedRun(Run):
 
     def call(self, part: Part, rows: Sequence[Row]) -> None:
         self.observer.call(part, len(rows))
+
+    def writing(self, root: WriteRoot) -> AbstractContextManager[None]:
+        return self.observer.writing(root)

@@ -125,17 +125,16 @@ class Planner:
         return bool(selected) and all(details[0].node.name.value in META for details in (selected or {}).values())
 
     @cached_property
-    def single_roots(self) -> dict[str, Root | RelationStep | AggregateStep | None]:
+    def single_roots(self) -> dict[str, Root | WriteRoot | RelationStep | AggregateStep | None]:
         """The root fields, each planned for itself, by key; `__typename` needs no plan."""
         root_type, selected = self._reader.root
         if root_type is None or selected is None:
             return {}
-        planned = {
+        return {
             key: self.single(root_type, details)
             for key, details in selected.items()
             if details[0].node.name.value != "__typename"
         }
-        return {key: made for key, made in planned.items() if not isinstance(made, WriteRoot)}
 
     def single(
         self, parent: GraphQLObjectType, details: list[FieldDetails]

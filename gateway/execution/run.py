@@ -1,6 +1,7 @@
 """What runs: one operation, and a level of its plan."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from resolvers.loaders import Level, Template, lookup_loader
 
 if TYPE_CHECKING:
     from gateway.execution.executor import PlanExecutor
+    from gateway.execution.write_plan import WriteRoot
 
 Paths = Sequence[Path | None] | None
 """Where each row stands in the answer; None where that need not be known."""
@@ -31,6 +33,8 @@ class Run:
     make_executor: "Callable[[Run], PlanExecutor]"
     nests: bool = False
     """Whether lookups may be nested: the answer then holds parts that are JSON already."""
+    writes_alone: bool = True
+    """Whether what is one statement may be written without a transaction."""
     _executor: "PlanExecutor | None" = None
 
     @property
@@ -63,6 +67,10 @@ class Run:
 
     def call(self, part: Part, rows: Sequence[Row]) -> None:
         """Told that Python code is about to be called for these rows; of interest to who watches."""
+
+    def writing(self, root: "WriteRoot") -> AbstractContextManager[None]:
+        """The time in which `root` is written; of interest to who watches."""
+        return nullcontext()
 
 
 MakeRun = Callable[[Context, VariableValues, bool, "Callable[[Run], PlanExecutor]", bool], Run]

@@ -12,6 +12,7 @@ from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionContext
 
 from datasources.cache import Cache
+from gateway.errors import BadRequest
 from gateway.execution.executor import PlanExecutor
 from gateway.execution.mutations import run_mutation
 from gateway.execution.operation import Operation, size_of
@@ -74,7 +75,12 @@ class Schema(strawberry.Schema):
 async def run_operation(
     operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run, *, nests: bool = False
 ) -> tuple[Any, list[GraphQLError]]:
-    """The data and errors of an operation whose variables are coerced; with `nests` parts of it may be JSON already."""
+    """The data and errors of an operation whose variables are coerced; with `nests` parts of it may be JSON already.
+
+    Raises RequestErrors where nothing was executed.
+    """
+    if operation.node.operation is OperationType.SUBSCRIPTION:
+        raise BadRequest("A subscription needs a transport that streams; this one answers once.")
     planner = operation.planner(variables)
     if planner is None:
         return await _executed(operation, variables, context, make_run)

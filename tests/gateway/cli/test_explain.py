@@ -1,14 +1,28 @@
 """`gateway explain` as a process: what it prints, and how it says what is wrong."""
 
+import dataclasses
 import json
 import re
 import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from gateway.execution.explanation import (
+    ExplainedFeed,
+    ExplainedField,
+    ExplainedLookup,
+    ExplainedStatement,
+    ExplainedTransaction,
+    ExplainedWrite,
+    Explanation,
+    Kind,
+    Milliseconds,
+    WriteKind,
+)
 from tests.support.command import GATEWAY, environment, run
 
 QUERY = "{ customers(first: 2) { nodes { name orders(first: 3) { nodes { number } } } } }"
@@ -89,19 +103,115 @@ def test_prints_what_python_computes_and_what_is_asked_over_rest(folder: Path) -
     ]
 
 
-def test_a_mutation_runs_once_and_tells_what_it_read(folder: Path) -> None:
-    document = 'mutation { updateOrder(id: "Order:1", patch: { status: SHIPPED }) { version customer { name } } }'
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "explain.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sh\nuv run gateway explain '(.*?)'\n```\n\n```text\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
+@pytest.mark.parametrize(("document", "tree"), EXAMPLES, ids=["mutation", "subscription"])
+def test_prints_what_its_documentation_says(folder: Path, document: str, tree: str) -> None:
     before = version_of_order(folder)
     ended = run("explain", document, cwd=folder)
-    lines = [line.strip("│├└─ ") for line in timeless(ended.stdout).splitlines()]
-    assert [line for line in lines if not re.match(r"SELECT|FROM|WHERE|LIMIT", line)] == [
-        "mutation",
-        "updateOrder  writes Order",
-        "customer  Customer, belongs_to by customer_id",
-        "#1 crm.customers  1 key of id (479)  1 row  … ms",
-        "1 lookup, 1 row, … ms planning, … ms executing",
-    ]
+    assert (ended.returncode, timeless(ended.stdout), ended.stderr) == (0, timeless(tree), "")
+    assert version_of_order(folder) == before
+
+
+def test_a_mutation_is_kept_where_that_is_asked(folder: Path) -> None:
+    document, tree = EXAMPLES[0]
+    before = version_of_order(folder)
+    ended = run("explain", document, "--commit", cwd=folder)
+    kept = tree.replace("  executed and undone; --commit keeps what it writes", "").replace("rolled back", "committed")
+    assert (ended.returncode, timeless(ended.stdout), ended.stderr) == (0, timeless(kept), "")
     assert version_of_order(folder) == before + 1
+
+
+NESTED = """
+mutation Place @transaction {
+  createOrder(input: {
+    number: "SO-9", customerId: "Customer:1", currency: "EUR", total: "50.00"
+    lines: { create: [{ position: 1, productId: "Product:1", quantity: 4, unitPrice: "12.50" }] }
+  }) { lines { nodes { amount } } }
+  updateOrder(id: "Order:1", expectedVersion: 99, patch: { status: SHIPPED }) { version }
+}"""
+
+
+def test_a_mutation_that_fails_shows_where(folder: Path) -> None:
+    ended = run("explain", NESTED, cwd=folder)
+    lines = [line.strip("│├└─ ") for line in timeless(ended.stdout).splitlines()]
+    assert [line for line in lines if not re.match(r"SELECT|FROM|WHERE", line)] == [
+        "mutation Place  executed and undone; --commit keeps what it writes",
+        "createOrder  writes Order",
+        "transaction of erp  begun in … ms, rolled back in … ms",
+        "insert erp.orders  1 row  … ms",
+        "INSERT INTO orders (number, customer_id, currency, total, updated_at, version) VALUES (?, ?, ?, ?, ?, ?) "
+        "RETURNING id, id AS id__1",
+        "insert erp.order_lines  1 row  … ms",
+        "INSERT INTO order_lines (order_id, position, product_id, quantity, unit_price) VALUES (?, ?, ?, ?, ?) "
+        "RETURNING id, id AS id__1, quantity, unit_price, discount",
+        "lines  OrderLine, has_many by order_id, comes with its parents",
+        "nodes.amount  computed of 1 object",
+        "updateOrder  writes Order",
+        "update erp.orders  0 rows  … ms",
+        "UPDATE orders SET status=?, updated_at=?, version=(orders.version + 1) WHERE orders.id = ? "
+        "AND orders.version = ? RETURNING id, version",
+        "#1 erp.orders  1 key of id (1)  1 row  … ms",
+        "3 writes of 2 rows, 1 lookup, 1 row, … ms planning, … ms executing",
+        "error createOrder: Nothing was written, because updateOrder failed in the same transaction. "
+        "(TRANSACTION_ROLLED_BACK)",
+        "error updateOrder: Order:1 has version 4 by now, not 99. (CONFLICT)",
+    ]
+    assert ended.returncode == 0
+
+
+def test_what_cannot_be_undone_is_not_done(folder: Path) -> None:
+    (folder / "handwritten.py").write_text(HANDWRITTEN, encoding="utf-8")
+    told = "What it does may be impossible to undo, and so was not done: not fields of entities: shout."
+    ended = run("explain", "mutation { shout }", "--graph", "handwritten", cwd=folder)
+    assert (ended.returncode, ended.stdout, ended.stderr.splitlines()) == (1, "", [f"error {told}", HINT])
+    ended = run("explain", "mutation { shout }", "--graph", "handwritten", "--commit", cwd=folder)
+    assert (ended.returncode, timeless(ended.stdout).splitlines(), ended.stderr) == (
+        0,
+        [
+            "mutation  on the standard engine: not fields of entities: shout",
+            "├── shout  resolver",
+            "└── 0 lookups, 0 rows, … ms planning, … ms executing",
+        ],
+        "",
+    )
+
+
+HINT = "--commit executes it, and keeps what it does."
+HANDWRITTEN = '''
+"""The demo's graph, and a mutation of Python's own."""
+
+import strawberry
+
+from schema import *
+from schema import Mutation as Written
+
+
+@strawberry.type(name="Mutation")
+class Mutation(Written):
+    @strawberry.mutation
+    def shout(self) -> str:
+        return "HEY"
+'''
+
+
+def test_every_key_of_the_json_is_documented() -> None:
+    kinds = (
+        Explanation,
+        Milliseconds,
+        ExplainedField,
+        ExplainedFeed,
+        ExplainedTransaction,
+        ExplainedWrite,
+        ExplainedLookup,
+        ExplainedStatement,
+    )
+    named = set(re.findall(r"`(\w+)`", DOCUMENT[DOCUMENT.index("## JSON") :]))
+    keys = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    words = {word for choice in (Kind, WriteKind) for word in get_args(choice)}
+    assert (keys | words) - named == set()
 
 
 def version_of_order(folder: Path) -> int:

@@ -27,6 +27,7 @@ from gateway.settings import DevSettings, Settings
 from resolvers import Connection, Function, aggregate_by, belongs_to, computed, entity, has_many, query_type
 from resolvers.query import entities_of
 from resolvers.rows import materialiser
+from tests.gateway.execution import library
 from tests.support.postgres import connected, running_postgres
 from tests.support.sources import Failing
 
@@ -444,6 +445,25 @@ async def test_on_the_standard_engine(
 ) -> None:
     told = await explained(sources, document, variables, PlainQuery)
     assert (told["engine"], told["reason"], outline(told)) == ("standard", reason, lines)
+
+
+async def test_what_is_nested_comes_with_its_parents(database: str) -> None:
+    await library.fill(database, library.rows(library.dice(1)))
+    document = "{ authors(first: 2) { nodes { name books(first: 1) { nodes { title tags { nodes { word } } } } } } }"
+    told = await explained({"lib": PostgresSource("lib", database)}, document, query=library.Query)
+    (authors,) = told["fields"]
+    (books,) = authors["fields"]
+    (tags,) = books["fields"]
+    assert (told["lookups"], told["rows"], outline(told)) == (
+        1,
+        2,
+        [
+            "authors connection #1 authors all",
+            "authors.nodes.books relation",
+            "authors.nodes.books.nodes.tags relation",
+        ],
+    )
+    assert [field.get("nested") for field in (authors, books, tags)] == [None, True, True]
 
 
 async def test_a_lookup_that_fails_tells_why(sources: dict[str, Datasource]) -> None:

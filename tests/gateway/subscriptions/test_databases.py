@@ -13,6 +13,7 @@ import pytest
 from datasources.outbox import Watched
 from datasources.sql import PostgresSource, SqliteSource
 from tests.datasources.sql.loading import load_postgres, load_sqlite
+from tests.gateway.execution.test_example import explained
 from tests.gateway.subscriptions.watched import COLLECTIONS, ROWS, House, opened, order, without_cursor
 from tests.support.postgres import Postgres, running_postgres
 
@@ -130,3 +131,17 @@ async def test_a_copy(kind: str, open_house: Open) -> None:
         {"upserts": [changed], "tombstones": [{"entity": "ORDER", "id": "Order:2"}], "hasMore": True},
     ]
     assert (last["upserts"], last["tombstones"], last["hasMore"]) == ([], [], False)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_is_tried_out_as_in_memory(kind: str, open_house: Open) -> None:
+    async with open_house("memory") as house, asyncio.timeout(20):
+        expected = await explained(house, DOCUMENT, {"filter": FILTER})
+    async with open_house(kind) as house, asyncio.timeout(20):
+        assert await explained(house, DOCUMENT, {"filter": FILTER}) == expected
+    assert expected[0]["fields"][0]["feed"] == {
+        "source": "erp",
+        "collection": "orders",
+        "filter": "total gte 5 and placed_at lt 2027-01-01 00:00:00+00:00 and status eq 'OPEN'",
+        "example": "Order:1",
+    }
