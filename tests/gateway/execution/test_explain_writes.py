@@ -222,14 +222,12 @@ async def test_a_violation_is_told_where_it_happened(stores: OpenStore, kind: st
             "path": "createOrder",
             "kind": "write",
             "entity": "Order",
-            "transactions": [{"source": "erp", "outcome": "rolled back"}],
             "writes": [write("insert", "orders", None, error=refused)],
         },
         {
             "path": "other",
             "kind": "write",
             "entity": "Word",
-            "transactions": [{"source": "erp", "outcome": "rolled back"}],
             "writes": [write("delete", "words", 0)],
         },
     ]
@@ -288,7 +286,6 @@ async def test_what_python_code_writes_is_told_and_not_begun_where_it_is_to_be_u
             "path": "updateOrder",
             "kind": "write",
             "entity": "Order",
-            "transactions": committed,
             "writes": [write("update", "orders")],
         },
         {"path": "coin", "kind": "resolver"},
@@ -309,8 +306,4 @@ async def test_a_request_that_asks_for_it_is_kept(stores: OpenStore) -> None:
             kept = (await client.post("/graphql", json={"query": "{ order(id: 1) { note } }"})).json()
     assert (answer["data"], kept) == ({"updateOrder": {"note": "x"}}, {"data": {"order": {"note": "x"}}})
     told = answer["extensions"]["explain"]
-    assert ("undone" in told, told["writes"], told["fields"][0]["transactions"][0]["outcome"]) == (
-        False,
-        1,
-        "committed",
-    )
+    assert ("undone" in told, told["writes"], "transactions" in told["fields"][0]) == (False, 1, False)
