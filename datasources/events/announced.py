@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from datasources.base import Capabilities, Datasource
-from datasources.write import Transaction, writable
+from datasources.changes import ChangeFeed, feed_of
+from datasources.lookup import Rows
+from datasources.outbox import Outbox, outbox_of
+from datasources.write import Insert, Recorded, Transaction, Write, writable
 
 
 class Announced:
-    """`source`, of which each transaction that was committed is told to `announce`."""
+    """`source`, of which everything that is committed is told to `announce`."""
 
     def __init__(self, source: Datasource, announce: Callable[[str], None]) -> None:
-        """`announce` gets the source's name; the transaction waits for it."""
+        """`announce` gets the source's name; the write waits for it."""
         self._source = source
         self._announce = announce
         self.open = source.open
@@ -22,10 +24,6 @@ class Announced:
         self.lookup = source.lookup
         self.aggregate = source.aggregate
 
-    def __getattr__(self, name: str) -> Any:
-        """What only some sources have, such as a change feed."""
-        return getattr(self._source, name)
-
     @property
     def name(self) -> str:
         return self._source.name
@@ -34,9 +32,29 @@ class Announced:
     def capabilities(self) -> Capabilities:
         return self._source.capabilities
 
+    @property
+    def changes(self) -> ChangeFeed | None:
+        return feed_of(self._source)
+
+    @property
+    def outbox(self) -> Outbox | None:
+        return outbox_of(self._source)
+
+    async def recorded(self, key: str) -> Recorded | None:
+        return await writable(self._source).recorded(key)
+
+    async def write(self, write: Write) -> Rows:
+        written = await writable(self._source).write(write)
+        self._announce(self.name)
+        return written
+
+    async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+        written = await writable(self._source).insert_with(parent, column, children)
+        self._announce(self.name)
+        return written
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Of a source that can be written."""
         async with writable(self._source).transaction() as transaction:
             yield transaction
         self._announce(self.name)
