@@ -71,7 +71,7 @@ class ChangeFeed(Protocol):
         """
 
     def nudge(self) -> None:
-        """`wait` need not wait any longer: this process itself has written."""
+        """`wait` need not wait any longer: somebody has written, or may have."""
 
 
 class Watchable(Protocol):

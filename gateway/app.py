@@ -1,7 +1,7 @@
 """The composition root: settings and a graph become datasources, a pipeline, and the app that serves them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -26,6 +26,7 @@ from gateway.transport.json_http import JsonHttp
 from gateway.transport.origins import Origins
 from gateway.transport.streaming import Streaming
 from gateway.transport.websocket import WebSocket
+from gateway.wakeups import announced, make_wakeups
 from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
 
@@ -64,11 +65,18 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
     """
     registry = make_registry(settings) if sources is None else sources
     check(graph.entities, registry)
+    wakeups = make_wakeups(settings.redis, graph.entities, registry)
+    if wakeups is not None:
+        registry = announced(registry, wakeups)
     pipeline = make_pipeline(settings, graph, registry)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _started(app, graph, registry), pruning(graph.entities, registry, settings.changes):
+        async with (
+            _started(app, graph, registry),
+            pruning(graph.entities, registry, settings.changes),
+            nullcontext() if wakeups is None else wakeups.running(),
+        ):
             try:
                 yield
             finally:

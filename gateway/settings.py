@@ -123,13 +123,18 @@ def _url_problem(url: str) -> str | None:
             if rest.startswith("///") and len(rest) > 3
             else "must name a file, as sqlite:///folder/file.sqlite does"
         )
+    return _host_problem(url, "https://service.example/v1" if scheme in ("http", "https") else None)
+
+
+def _host_problem(url: str, example: str | None) -> str | None:
+    """`example` is that of a URL that must name a host."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return "has a host or a port that cannot be read"
-    if scheme in ("http", "https") and not parts.hostname:
-        return "must name a host, as https://service.example/v1 does"
+    if example and not parts.hostname:
+        return f"must name a host, as {example} does"
     return None
 
 
@@ -220,6 +225,28 @@ class ChangeSettings(Section):
     """Seconds until the gateway drops again what need not be kept; 0 leaves it to `gateway changes prune`."""
 
 
+class RedisSettings(Section):
+    """What the processes of one gateway share."""
+
+    url: SecretStr | None = None
+    """`redis://user:password@host:6379`, or `rediss:` for TLS; where processes tell each other of what they write."""
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: SecretStr | None) -> SecretStr | None:
+        problem = None if url is None else _redis_problem(url.get_secret_value())
+        if problem:
+            raise ValueError(problem)
+        return url
+
+
+def _redis_problem(url: str) -> str | None:
+    """What is wrong with a URL, without its words."""
+    if not url.startswith(("redis://", "rediss://")):
+        return "must begin with redis:// or rediss://"
+    return _host_problem(url, "redis://redis.example:6379")
+
+
 class Settings(BaseSettings):
     """The settings of one gateway."""
 
@@ -244,6 +271,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     changes: ChangeSettings = ChangeSettings()
+    redis: RedisSettings = RedisSettings()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     """Datasources, by the names that entities use: `[sources.erp]`."""
 

@@ -50,7 +50,9 @@ def explain(error: ValidationError, settings: type[BaseModel], path: Path, conte
 
 def _is_secret(location: list[str]) -> bool:
     """Whether the value there, or what somebody put there by mistake, may hold a password or a token."""
-    return location[0] == "sources" and (len(location) < 3 or location[2] in ("url", "headers"))
+    return location[0] == "redis" or (
+        location[0] == "sources" and (len(location) < 3 or location[2] in ("url", "headers"))
+    )
 
 
 def _sentence(kind: str, message: str) -> str:

@@ -132,6 +132,17 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
             id="host",
         ),
         pytest.param(
+            "[redis]\nurl = 'http://u:secret@redis.example'",
+            "gateway.toml: redis.url: must begin with redis:// or rediss://.",
+            id="redis",
+        ),
+        pytest.param(
+            "[redis]\nurl = 'rediss://u:secret@'",
+            "gateway.toml: redis.url: must name a host, as redis://redis.example:6379 does.",
+            id="redis host",
+        ),
+        pytest.param("redis = 'redis://u:secret@h'", "gateway.toml: redis: must be a table.", id="redis table"),
+        pytest.param(
             "[sources.erp]\nurl = 'sqlite://'",
             "gateway.toml: sources.erp.url: must name a file, as sqlite:///folder/file.sqlite does.",
             id="file",
