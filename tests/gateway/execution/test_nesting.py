@@ -388,6 +388,11 @@ SELECTIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
         "{ authors { nodes { ...A books { nodes { ...B ... on Book { id } } } allBooks { ...B } } } }",
         None,
     ),
+    "nothing": (
+        "{ authors { nodes { books { nodes { id @skip(if: true) } } allBooks { id @skip(if: true) } "
+        "agent { id @skip(if: true) } } } }",
+        None,
+    ),
     "back-and-forth": (
         "{ books { nodes { author { books(first: 0) { nodes { id } } allBooks { id author { name } } } "
         "tags { nodes { books(first: 2) { nodes { title } } } } } } }",
