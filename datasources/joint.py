@@ -15,6 +15,8 @@ MOST = 256
 """Keys that are asked together."""
 
 Ask = Callable[[Lookup], Awaitable[Rows]]
+AskAgain = Callable[[Lookup, float], Awaitable[Rows]]
+"""Asks for a lookup that began at this time, by the event loop's clock."""
 
 
 class Joint:
@@ -23,8 +25,9 @@ class Joint:
     A joint lookup that fails because of what is asked is asked again by each alone.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, ask_again: AskAgain) -> None:
         self._ask = ask
+        self._ask_again = ask_again
         self._parties: dict[int, _Party] = {}
         """Those that can still be joined, by the identity of the lookup's origin."""
         self._leaders = 0
@@ -37,8 +40,9 @@ class Joint:
         party = self._parties.get(id(origin))
         if party is None:
             return await self._lead(origin, lookup)
-        found = await self._join(party, origin, lookup)
-        return await self._ask(lookup) if found is None else found
+        began = asyncio.get_running_loop().time()
+        found = await self._join(party, lookup)
+        return await self._ask_again(lookup, began) if found is None else found
 
     async def _lead(self, origin: Lookup, lookup: Lookup) -> Rows:
         party = self._parties[id(origin)] = _Party(origin, dict.fromkeys(lookup.keys))
@@ -49,7 +53,13 @@ class Joint:
             self._close(party)
             if not party.others:
                 return await self._ask(lookup)
+            began = asyncio.get_running_loop().time()
             found = await self._ask(origin.of(tuple(party.keys)))
+            rows: defaultdict[Any, list[Row]] = defaultdict(list)
+            for row in found.rows:
+                rows[row[0]].append(row)
+            party.share(found, rows)
+            return _of(lookup.keys, found, rows)
         except BaseException as error:
             self._close(party)
             if isinstance(error, (SourceUnavailable, SourceTimeout)):
@@ -57,17 +67,12 @@ class Joint:
                 raise
             party.give_up()
             if party.others and isinstance(error, DatasourceError):
-                return await self._ask(lookup)
+                return await self._ask_again(lookup, began)
             raise
         finally:
             self._leaders -= 1
-        rows: defaultdict[Any, list[Row]] = defaultdict(list)
-        for row in found.rows:
-            rows[row[0]].append(row)
-        party.share(found, rows)
-        return _of(lookup.keys, found, rows)
 
-    async def _join(self, party: "_Party", origin: Lookup, lookup: Lookup) -> Rows | None:
+    async def _join(self, party: "_Party", lookup: Lookup) -> Rows | None:
         """None where the party came to nothing."""
         party.keys |= dict.fromkeys(lookup.keys)
         if len(party.keys) > MOST - FEW:

@@ -100,7 +100,7 @@ class _Resilient(Wrapper):
         self._slots = Slots(policy.concurrency)
         self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
-        self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup))
+        self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup), self._anew)
 
     @property
     def changes(self) -> ChangeFeed | None:
@@ -233,9 +233,14 @@ class _Resilient(Wrapper):
         finally:
             self._waiting -= 1
 
-    async def _before_deadline(self, asked: Awaitable[T]) -> T:
+    async def _anew(self, lookup: Lookup, began: float) -> Rows:
+        """A lookup that has waited for others in vain since it began."""
+        return await self._before_deadline(self._guarded(self._source.lookup, lookup), began)
+
+    async def _before_deadline(self, asked: Awaitable[T], began: float | None = None) -> T:
+        began = asyncio.get_running_loop().time() if began is None else began
         try:
-            async with asyncio.timeout(self._policy.deadline):
+            async with asyncio.timeout_at(began + self._policy.deadline):
                 return await asked
         except TimeoutError as error:
             raise self._too_late() from error

@@ -83,12 +83,12 @@ def _indexed(table: Table, name: str) -> Expression:
 
 def _object(builder: Builder, table: Table, nested: Nested) -> Expression:
     """A row's object. A null in a column that holds none, by what is known of it, makes it irregular."""
-    pieces: Pieces = []
-    start = "{"
+    pieces: Pieces = ["{"]
+    separator = ""
     trusts = False
     for member in nested.members:
-        pieces.append(f'{start}"{member.name}":')
-        start = ","
+        pieces.append(f'{separator}"{member.name}":')
+        separator = ","
         match member:
             case Constant():
                 pieces.append(member.text)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLInt, GraphQLString
 
-from datasources.errors import SourceUnavailable
+from datasources.errors import SourceTimeout, SourceUnavailable
 from datasources.lookup import ColumnType, Lookup, Row
 from datasources.nested import IRREGULAR, Constant, Nested, Value
 from gateway.execution.binding import bind_relation
@@ -195,7 +195,7 @@ def is_to_be_asked_again(plans: Sequence[ObjectPlan], layout: Layout, error: Exc
     if not layout.nested or isinstance(error, SourceUnavailable):
         return False
     plans[0].nesting.pause = PAUSE
-    return True
+    return not isinstance(error, SourceTimeout)  # who waits has waited long enough; the next request is better off
 
 
 def fragments(plan: ObjectPlan, rows: Sequence[Row], position: int) -> tuple[Outcome, list[int]]:

@@ -80,7 +80,8 @@ class Operation:
     def switches(self) -> tuple[str, ...]:
         """The variables that @skip and @include look at."""
         finder = _Switches()
-        visit(self.document, finder)  # other operations may call other variables so, but not such of this type
+        for node in (self.node, *self.fragments.values()):  # not all may be ours, but there may be many operations
+            visit(node, finder)
         ours = {each.variable.name.value for each in self.node.variable_definitions or () if _is_boolean(each.type)}
         return tuple(sorted(finder.names & ours))
 

@@ -13,8 +13,11 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     parse,
+    specified_rules,
     validate,
 )
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from datasources.cache import Cache
 from gateway.errors import DocumentTooLarge, OperationNotFound, ParseFailed, RequestError, ValidationFailed
@@ -25,6 +28,8 @@ DOCUMENTS_BYTES = 128 * 1024 * 1024
 REFUSED, REFUSED_BYTES = 256, 1024 * 1024
 """Documents that cannot be executed, which are kept apart, with what is wrong: an old app may send its own forever."""
 ERROR_BYTES = 1024
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+"""Those that Strawberry validates by."""
 MAXIMUM_ERRORS = 20
 """Mistakes of one document that are told; finding each takes time."""
 
@@ -109,7 +114,7 @@ def _prepare(schema: strawberry.Schema, text: str, tokens: int, grow: Callable[[
     except GraphQLSyntaxError as error:
         too_large = "contains more than" in error.message  # graphql-core tells it by the message alone
         return _Invalid.of(DocumentTooLarge if too_large else ParseFailed, [error])
-    errors = validate(core_schema(schema), document, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
+    errors = validate(core_schema(schema), document, RULES, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
     if errors and errors[-1].message == "Validation aborted.":  # at Python's recursion limit: no mistake of its own
         return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from datasources.errors import DatasourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
+from datasources.errors import SourceMisbehaved, SourceRefused, SourceUnavailable
 from datasources.joint import FEW, MOST, Joint
 from datasources.lookup import Collection, Column, ColumnType, Lookup, Rows
 
@@ -27,7 +27,13 @@ class Source:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.gate = asyncio.Event()
-        self.failure: DatasourceError | None = None
+        self.failure: Exception | None = None
+        self.began: list[float] = []
+        """When those lookups began that are asked for anew."""
+
+    async def again(self, lookup: Lookup, began: float) -> Rows:
+        self.began.append(began)
+        return await self.lookup(lookup)
 
     async def lookup(self, lookup: Lookup) -> Rows:
         self.asked.append(lookup.keys)
@@ -52,7 +58,7 @@ async def source() -> Source:
 
 @pytest.fixture
 async def joint(source: Source) -> Joint:
-    return Joint(source.lookup)
+    return Joint(source.lookup, source.again)
 
 
 async def asked(joint: Joint, source: Source, lookups: Sequence[Lookup]) -> list[Rows | BaseException]:
@@ -124,11 +130,14 @@ async def test_whoever_gives_up_does_not_take_others_along(joint: Joint, source:
         await asyncio.sleep(0)
     follower.cancel()
     leader.cancel()
+    cancelled_at = asyncio.get_running_loop().time()
     source.gate.set()
     found = await asyncio.gather(leader, follower, last, busy, return_exceptions=True)
     assert [type(each) for each in found[:2]] == [asyncio.CancelledError] * 2
     assert found[2] == expected((3,))
     assert source.asked == [(99,), (1, 2, 3), (3,)]
+    (began,) = source.began
+    assert began < cancelled_at
 
 
 async def test_a_leader_that_gives_up_early_leaves_nothing_behind(joint: Joint, source: Source) -> None:
@@ -146,3 +155,13 @@ async def test_answers_that_make_no_sense_are_asked_for_again(joint: Joint, sour
     source.failure = SourceMisbehaved("people", "holds nonsense")
     assert await asked(joint, source, [BY_ID.of((1,)), BY_ID.of((2,))]) == [source.failure] * 2
     assert sorted(source.asked) == [(1,), (1, 2), (2,)]
+
+
+async def test_rows_that_are_none_leave_nobody_waiting(source: Source) -> None:
+    async def shapeless(lookup: Lookup) -> Rows:
+        return Rows((await source.lookup(lookup)).columns, [()])
+
+    joint = Joint(shapeless, source.again)
+    leader, follower = await asked(joint, source, [BY_ID.of((1,)), BY_ID.of((2,))])
+    assert isinstance(leader, IndexError)
+    assert follower == expected((2,))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasources.errors import SourceMisbehaved
+from datasources.errors import DatasourceError, SourceMisbehaved, SourceTimeout
 from datasources.lookup import Lookup, Rows
 from datasources.registry import Registry
 from datasources.sql import PostgresSource
@@ -297,11 +297,19 @@ async def test_a_list_that_is_too_long_is_refused(tidy: Library) -> None:
 class Refusing(Counted):
     """Answers lookups in which nothing is nested."""
 
+    error: DatasourceError = SourceMisbehaved("lib", "cannot do that after all")
+
     async def lookup(self, lookup: Lookup) -> Rows:
         answer = await super().lookup(lookup)
         if lookup.nested:
-            raise SourceMisbehaved("lib", "cannot do that after all")
+            raise self.error
         return answer
+
+
+class Late(Refusing):
+    """Gives up on the others."""
+
+    error = SourceTimeout("lib", "did not answer in time")
 
 
 ROOTS = {
@@ -325,6 +333,17 @@ async def test_a_nested_lookup_that_fails_takes_nothing_with_it(tidy: Library, d
         assert not tidy.nested
     await tidy.ask(operation)
     assert tidy.nested
+
+
+@pytest.mark.parametrize("document", ROOTS.values(), ids=ROOTS)
+async def test_what_took_too_long_is_not_waited_for_twice(tidy: Library, document: str) -> None:
+    operation = LIBRARY.operation(document)
+    expected = await tidy.ask(operation, nests=False)
+    tidy.source = Late(tidy.source.source)
+    _, errors = await tidy.ask(operation)
+    assert {message for _, message, *_ in errors} == {str(Late.error)}
+    assert await tidy.ask(operation) == expected
+    assert not tidy.nested
 
 
 async def test_a_source_that_fails_is_told_as_without(tidy: Library) -> None:
@@ -367,6 +386,11 @@ SELECTIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "fragments": (
         "fragment B on Book { title author { ...A } } fragment A on Author { id name } "
         "{ authors { nodes { ...A books { nodes { ...B ... on Book { id } } } allBooks { ...B } } } }",
+        None,
+    ),
+    "nothing": (
+        "{ authors { nodes { books { nodes { id @skip(if: true) } } allBooks { id @skip(if: true) } "
+        "agent { id @skip(if: true) } } } }",
         None,
     ),
     "back-and-forth": (

@@ -7,7 +7,9 @@ from typing import Any
 
 import graphql
 import pytest
+import strawberry
 
+import gateway
 import gateway.operations.documents as documents
 from datasources.cache import Figures
 from gateway.errors import RequestError, ValidationFailed
@@ -195,3 +197,48 @@ def test_a_document_that_cannot_be_validated_is_too_large() -> None:
         "DOCUMENT_TOO_LARGE",
         "The document selects too much at once to be validated.",
     )
+
+
+@strawberry.input(one_of=True)
+class Either:
+    """One or the other."""
+
+    number: strawberry.Maybe[int]
+    text: strawberry.Maybe[str]
+
+
+@strawberry.input
+class Change:
+    """What may be left out, but is never null."""
+
+    number: strawberry.Maybe[int]
+
+
+@strawberry.type
+class Query:
+    """Takes inputs of which Strawberry has rules of its own."""
+
+    @strawberry.field
+    def take(self, either: Either | None = None, change: Change | None = None) -> str:
+        return f"{either} {change}"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "query ($n: Int) { take(either: {number: $n}) }",
+        '{ take(either: {number: 1, text: "one"}) }',
+        "{ take(either: {}) }",
+        "{ take(change: {number: null}) }",
+    ],
+    ids=["nullable-variable", "both", "neither", "null"],
+)
+def test_validates_by_the_rules_of_strawberry(document: str) -> None:
+    expected = strawberry.Schema(Query).execute_sync(document)
+    assert expected.errors is not None
+    cache = DocumentCache(gateway.Schema(Query), limit=2, tokens=100)
+    with pytest.raises(ValidationFailed) as failure:
+        cache.load(document)
+    assert [(each.message, each.locations) for each in failure.value.errors] == [
+        (each.message, each.locations) for each in expected.errors
+    ]

@@ -16,8 +16,9 @@ errors must be the same list.
 
 **Side effects.** Mutations do the same in the same order. No resolver is called that the standard engine would not
 call, nor more often; all of them when there are no errors. Sources are asked no more often than by the standard
-engine, and at most once for each field that reads; except below resolvers that return entities, each in its own time:
-which of their objects meet in one turn of the event loop is chance.
+engine, where lookups count as one that differ but in whether they read the key, and at most once for each field that
+reads; except below resolvers that return entities, each in its own time: which of their objects meet in one turn of
+the event loop is chance.
 """
 
 from collections import Counter

@@ -62,13 +62,15 @@ class Writer:
     rng: random.Random
     prefix: str = ""
     left: int = SIZE
+    follows: bool = False
+    """Whether it rather selects objects than leaves: relations below relations, and the same ones more than once."""
     variables: dict[str, Variable] = field(default_factory=dict)
     names: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     fragments: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Name → (type condition, text)."""
 
     def write(self, root: GraphQLObjectType, keyword: str, name: str) -> str:
-        body = self.selection(root, self.rng.randint(2, 5), wide=True)
+        body = self.selection(root, self.rng.randint(5, 9) if self.follows else self.rng.randint(2, 5), wide=True)
         if keyword == "query" and self.rng.random() < 0.03:
             body = "{ " + self.rng.choice(INTROSPECTION) + body[1:]
         fragments = "".join(f"\nfragment {key} on {on} {text}" for key, (on, text) in self.fragments.items())
@@ -103,7 +105,19 @@ class Writer:
         fields: Mapping[str, GraphQLField] = getattr(on, "fields", {})
         if not fields or chance > 0.93:
             return self._named("__typename", "", "String!", "")
-        return self._field(on, rng.choice(list(fields)), depth)
+        name = rng.choice(self._followed(fields) or list(fields))
+        again = self.follows and rng.random() < 0.25
+        return " ".join(self._field(on, name, depth) for _ in range(2 if again else 1))
+
+    def _followed(self, fields: Mapping[str, GraphQLField]) -> list[str]:
+        """Those of the fields that lead to objects, where it is their turn."""
+        if not self.follows or self.rng.random() < 0.4:
+            return []
+        return [
+            name
+            for name, definition in fields.items()
+            if not is_leaf_type(get_named_type(definition.type)) and name not in ("pageInfo", "edges")
+        ]
 
     def _narrowed(self, on: GraphQLNamedType) -> GraphQLNamedType:
         """A type that a fragment may have as its condition here."""
@@ -252,8 +266,8 @@ def _others(writer: Writer, rng: random.Random) -> Iterator[str]:
 
 def operation(schema: GraphQLSchema, rng: random.Random) -> Operation:
     """An operation, and two sets of values for its variables."""
-    writer = Writer(schema, rng)
     mutates = rng.random() < 0.15
+    writer = Writer(schema, rng, follows=rng.random() < 0.5)
     root = schema.mutation_type if mutates else schema.query_type
     assert root is not None
     name = "Main" if rng.random() < 0.4 else ""

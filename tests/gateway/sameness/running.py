@@ -3,8 +3,8 @@
 import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from datasources.errors import SourceUnavailable
+from datasources.lookup import AggregateLookup, Lookup
 from datasources.memory import MemorySource
 from datasources.registry import Registry
 from resolvers.context import Context, PageSizes
@@ -145,7 +146,24 @@ async def _told(case: Case, variables: Mapping[str, Any], run: Run) -> Told:
     finally:
         WORLD.reset(token)
     errors = [error_of(error) for error in result.errors or ()]
-    return Told(repr(result.data), errors, world, sum(len(each.lookups) for each in sources), result.data, awaited)
+    return Told(repr(result.data), errors, world, sum(_count(each.lookups) for each in sources), result.data, awaited)
+
+
+def _count(lookups: Sequence[Lookup | AggregateLookup]) -> int:
+    """Those count once that differ but in whether they read the key: the standard engine always does."""
+    known: dict[Any, set[tuple[str, ...]]] = {}
+    count = 0
+    for each in lookups:
+        columns: tuple[str, ...] = ()
+        alike: Any = None
+        if isinstance(each, Lookup):
+            columns = each.columns
+            others = tuple(name for name in columns if name != each.collection.key)
+            alike = replace(each, columns=others, keys=(), wire=frozenset())
+        found = known.setdefault(alike, set())
+        count += not found or columns in found
+        found.add(columns)
+    return count
 
 
 async def _give_up_the_rest() -> None:
