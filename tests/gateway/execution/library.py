@@ -256,12 +256,14 @@ FIELDS: Mapping[str, Sequence[str]] = {
     "Book": ("id", "title", "genre", "mood", "price", "sold", "pages", "printedAt", "weight", "token", "authorId"),
     "Tag": ("id", "word", "weight"),
     "Agent": ("id", "name", "authorId"),
+    "Tagging": ("id", "bookId", "tagId"),
 }
 RELATIONS: Mapping[str, Sequence[tuple[str, str, bool]]] = {
     "Author": (("books", "Book", True), ("allBooks", "Book", False), ("agent", "Agent", False)),
     "Book": (("author", "Author", False), ("tags", "Tag", True)),
     "Tag": (("books", "Book", True),),
     "Agent": (("author", "Author", False),),
+    "Tagging": (("book", "Book", False), ("tag", "Tag", False)),
 }
 """(field, entity, whether it is paged)."""
 ORDERS = {"Book": ("title: DESC", "price: ASC", "mood: ASC_NULLS_FIRST"), "Tag": ("weight: ASC", "word: DESC")}
@@ -269,18 +271,26 @@ FILTERS = {
     "Book": ('title: {contains: "a"}', "pages: {isNull: true}", "mood: {in: [DARK]}"),
     "Tag": ("weight: {gt: 0}",),
 }
-ROOTS = ("authors(first: 9)", "books", 'author(id: "3")', "books(first: 3)", "tags", 'node(id: "Book:5")')
+ROOTS = (
+    "authors(first: 9)",
+    "books",
+    'author(id: "3")',
+    "books(first: 3)",
+    "tags",
+    "taggings(first: 5)",
+    'node(id: "Book:5")',
+)
+DIRECTIVES = ("@skip(if: $no)", "@include(if: $no)", "@include(if: true) @skip(if: $no)", "@skip(if: true)")
 
 
-VARIABLES = {"$few": "Int = 2", "$word": "String"}
+VARIABLES = {"$few": "Int = 2", "$word": "String", "$no": "Boolean! = false"}
 
 
 def operation(dice: random.Random) -> str:
     """A query that follows relations."""
     root = dice.choice(ROOTS)
-    entity = {"authors": "Author", "author": "Author", "books": "Book", "tags": "Tag", "node": "Book"}[
-        root.partition("(")[0]
-    ]
+    kinds = {"authors": "Author", "author": "Author", "books": "Book", "tags": "Tag", "taggings": "Tagging"}
+    entity = kinds.get(root.partition("(")[0], "Book")
     rows = _selected(dice, entity, 3)
     if root.startswith("node"):
         body = f"{{ {root} {{ ... on Book {rows} }} }}"
@@ -296,16 +306,23 @@ def _selected(dice: random.Random, entity: str, depth: int) -> str:
 
 def _fields(dice: random.Random, entity: str, depth: int) -> Iterator[str]:
     for name in dice.sample(FIELDS[entity], dice.randint(1, 3)):
-        yield f"{dice.choice(('', '', 'other: '))}{name}" if name == "id" else name
+        yield f"{dice.choice(('', '', 'other: '))}{name}" if name == "id" else f"{name} {_directives(dice)}"
     if dice.random() < 0.3:
         yield "__typename"
     if entity == "Book" and dice.random() < 0.05:
         yield "shout"
+    if depth and dice.random() < 0.15:
+        yield f"... on {entity} {_directives(dice)} {{ {dice.choice(FIELDS[entity])} }}"
     for name, target, paged in RELATIONS[entity]:
-        if depth and dice.random() < 0.6:
-            rows = _selected(dice, target, depth - 1)
-            alias = dice.choice(("", "", f"my{name}: "))
-            yield f"{alias}{name}{_arguments(dice, target)} {_page(dice, rows)}" if paged else f"{alias}{name} {rows}"
+        for alias in dice.choice((("",), (f"my{name}: ",), (f"a{name}: ", f"b{name}: "))):
+            if depth and dice.random() < 0.6:
+                rows = _selected(dice, target, depth - 1)
+                arguments, body = (_arguments(dice, target), _page(dice, rows)) if paged else ("", rows)
+                yield f"{alias}{name}{arguments} {_directives(dice)} {body}"
+
+
+def _directives(dice: random.Random) -> str:
+    return dice.choice(DIRECTIVES) if dice.random() < 0.1 else ""
 
 
 def _page(dice: random.Random, rows: str) -> str:

@@ -14,9 +14,11 @@ from datasources.lookup import Lookup, Rows
 from datasources.registry import Registry
 from datasources.sql import PostgresSource
 from gateway.answers import encode
+from gateway.execution.explain import Explainer
 from gateway.execution.nesting import MOST_ROWS, PAUSE
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
+from gateway.execution.variables import NO_VARIABLES
 from gateway.operations.request import OperationRequest
 from gateway.pipeline import Pipeline
 from gateway.settings import LimitSettings
@@ -107,7 +109,7 @@ async def library_of_odds(postgres: Postgres, request: pytest.FixtureRequest) ->
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 async def test_any_operation_is_answered_the_same(library_of_odds: Library, seed: int) -> None:
-    await library_of_odds.alike(library.operation(library.dice(seed)), {"word": "x"})
+    await library_of_odds.alike(library.operation(library.dice(seed)), {"word": "x", "no": seed % 3 == 0})
 
 
 async def test_most_operations_of_these_are_nested(tidy: Library) -> None:
@@ -155,6 +157,17 @@ SHAPES = {
 async def test_what_is_nested(tidy: Library, document: str, looked_up: list[str]) -> None:
     _, errors, collections = await tidy.alike(document)
     assert (errors, collections, tidy.nested) == ([], looked_up, 1)
+
+
+async def test_it_is_explained_as_found_with_its_parents(tidy: Library) -> None:
+    explainer = Explainer()
+    document = "{ authors { nodes { books { nodes { author { name } } } counted: books { totalCount } } } }"
+    context = Context(Registry({"lib": tidy.source}), SIZES)
+    await explainer.run(LIBRARY.operation(document), NO_VARIABLES, context)
+    assert explainer.explanation is not None
+    (authors,) = explainer.explanation.fields
+    books, counted = authors.fields
+    assert [each.nested for each in (books, *books.fields, counted)] == [True, True, None]
 
 
 async def test_variables_are_bound_for_each_request(tidy: Library) -> None:
