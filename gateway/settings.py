@@ -4,20 +4,15 @@ A variable wins over the file: `GATEWAY_HTTP__PORT=9000` is `port` of the table 
 """
 
 import os
-import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -27,26 +22,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from datasources.resilience import Resilience
 from datasources.rest import Batch
 from gateway.errors import ConfigError
+from gateway.settings_auth import AuthSettings, ControlSettings
 from gateway.settings_errors import PREFIX, explain, stray_variables, unreadable_variable
+from gateway.settings_section import HttpPath, Origin, Section
 
 SCHEMES = ("sqlite", "postgresql", "postgresql+asyncpg", "http", "https", "demo")
-
-HttpPath = Annotated[str, StringConstraints(pattern=r"^/[\w./-]*$")]
-
-
-def _origin(text: str) -> str:
-    if not re.fullmatch(r"\*|https?://[^/\s]+", text):
-        raise ValueError("must be a web origin like https://shop.example")
-    return text
-
-
-Origin = Annotated[str, AfterValidator(_origin)]
-
-
-class Section(BaseModel):
-    """A table of the settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ResourceSettings(Section):
@@ -272,6 +252,8 @@ class Settings(BaseSettings):
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     changes: ChangeSettings = ChangeSettings()
     redis: RedisSettings = RedisSettings()
+    auth: AuthSettings = AuthSettings()
+    control: ControlSettings = ControlSettings()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     """Datasources, by the names that entities use: `[sources.erp]`."""
 
@@ -300,6 +282,7 @@ class DevSettings(Settings):
         explain=True,
         metrics=True,
     )
+    auth: AuthSettings = AuthSettings(anonymous=True)
 
 
 def load(file: Path | None = None, kind: type[Settings] = Settings) -> Settings:

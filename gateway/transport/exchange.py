@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from datasources.deadlines import Timers
 from gateway.errors import PayloadTooLarge, RequestTimeout
+from resolvers.viewer import Viewer
 
 BODY_SECONDS = 30
 """Within which a body has to arrive."""
@@ -37,6 +38,8 @@ class Exchange:
     receive: Receive
     send: Send
     correlation_id: str
+    headers: Mapping[bytes, bytes]
+    viewer: Viewer
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:

@@ -29,6 +29,7 @@ from gateway.subscriptions.stream import Stream
 from resolvers import Connection, belongs_to, column, computed, entity, has_many, query_type, subscription_type
 from resolvers.context import Context, PageSizes
 from resolvers.definition import entity_of
+from resolvers.viewer import ANONYMOUS, Viewer
 
 
 class Status(Enum):
@@ -176,8 +177,8 @@ class House:
         )
         self.pipeline = Pipeline(self.schema, self.make_context, LimitSettings(), self.subscriptions)
 
-    def make_context(self) -> Context:
-        return Context(self.registry, self.sizes)
+    def make_context(self, viewer: Viewer = ANONYMOUS) -> Context:
+        return Context(self.registry, self.sizes, viewer=viewer)
 
     async def subscribe(
         self, query: str, variables: Mapping[str, Any] | None = None, resume_from: str | None = None

@@ -1,0 +1,79 @@
+"""The viewer of a connection that stays: a socket, or a stream of events."""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.auth.authenticator import Authenticator, check_time
+from gateway.auth.credentials import Credentials
+from gateway.auth.errors import AuthenticationUnavailable, TokenExpired, Unauthenticated, ViewerChanged
+from gateway.errors import RequestError
+from resolvers.viewer import Viewer
+
+
+class Session:
+    """Ends when the viewer's credentials have expired, and were not renewed within the grace period, or are revoked."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        viewer: Viewer,
+        credentials: Credentials,
+        on_end: Callable[[RequestError], object],
+    ) -> None:
+        """`on_end` is told why it ends, once, unless it is closed before; it must not block."""
+        self._authenticator = authenticator
+        self._viewer = viewer
+        self._credentials = credentials
+        self._on_end = on_end
+        self._timer: asyncio.TimerHandle | None = None
+        self._check: asyncio.Task[None] | None = None
+        self._wait()
+
+    def viewer(self) -> Viewer:
+        """Who asks, for an operation that begins now. Raises TokenExpired, within the grace period."""
+        check_time(self._viewer, self._authenticator.now())
+        return self._viewer
+
+    def renew(self, viewer: Viewer, credentials: Credentials) -> None:
+        """Goes on with newer credentials of the same viewer. Raises ViewerChanged."""
+        if viewer != self._viewer:
+            raise ViewerChanged("The credentials are not those of the connection's viewer: connect anew.")
+        if (viewer.expires_at or 0) >= (self._viewer.expires_at or 0):
+            self._viewer, self._credentials = viewer, credentials
+            self._wait()
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        for each in (self._timer, self._check):
+            if each is not None:
+                each.cancel()
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        settings, delays = self._authenticator.settings, []
+        if self._viewer.expires_at is not None:
+            delays.append(self._viewer.expires_at + settings.grace - self._authenticator.now())
+        if self._credentials.api_key is not None:
+            delays.append(settings.recheck)
+        if delays:
+            self._timer = asyncio.get_running_loop().call_later(max(min(delays), 0), self._due)
+
+    def _due(self) -> None:
+        expires_at = self._viewer.expires_at
+        if expires_at is not None and expires_at + self._authenticator.settings.grace <= self._authenticator.now():
+            self._on_end(TokenExpired("The token has expired."))
+        elif self._credentials.api_key is not None:
+            self._check = asyncio.create_task(self._look_again(Credentials(api_key=self._credentials.api_key)))
+        else:
+            self._wait()  # the clock was set, or is not as exact as the timer
+
+    async def _look_again(self, app: Credentials) -> None:
+        try:
+            await self._authenticator.authenticate(app)
+        except AuthenticationUnavailable:
+            pass  # it was good a moment ago
+        except Unauthenticated as error:
+            self._on_end(error)
+            return
+        self._wait()
