@@ -7,6 +7,7 @@ A client reserves a stream (PUT), opens it (GET), starts operations whose result
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from starlette.types import Scope, Send
@@ -147,10 +148,10 @@ class EventStreams:
     async def _live(self, token: str, stream: _EventStream, left: Callable[[], None]) -> None:
         """A reservation that its client does not use ends soon."""
         try:
-            async with asyncio.timeout(self._settings.init_timeout):
-                await stream.opened.wait()
-            await stream.ended.wait()
-        except TimeoutError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.init_timeout):
+                    await stream.opened.wait()
+                await stream.ended.wait()
             await stream.operations.cancel()
         finally:
             stream.session.close()

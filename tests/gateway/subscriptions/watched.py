@@ -72,6 +72,12 @@ class Order:
             raise GraphQLError("is bad")
         return ".".join(map(str, info.path.as_list() * times))
 
+    @computed(needs=())
+    def asker(self, info: Info) -> str | None:
+        """Who asks."""
+        found: str | None = info.context.viewer.subject
+        return found
+
     @computed(needs=("id",), batched=True)
     @staticmethod
     async def rank(rows: "list[Order]", info: Info) -> list[int | None]:
@@ -181,9 +187,13 @@ class House:
         return Context(self.registry, self.sizes, viewer=viewer)
 
     async def subscribe(
-        self, query: str, variables: Mapping[str, Any] | None = None, resume_from: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        resume_from: str | None = None,
+        viewer: Viewer = ANONYMOUS,
     ) -> "Subscriber":
-        request = OperationRequest(query, variables, resume_from=resume_from)
+        request = OperationRequest(query, variables, resume_from=resume_from, viewer=viewer)
         stream = await self.pipeline.subscribe(request, "test")
         assert not isinstance(stream, Answer), stream.content
         return Subscriber(stream)
