@@ -10,7 +10,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from datasources.registry import Registry
-from gateway.auth.authenticator import Authenticator, NoClients
+from gateway.auth.api_key import StoredApiKeys
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.clients import Clients
+from gateway.control import ControlStore
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
 from gateway.pipeline import Pipeline
@@ -116,7 +119,9 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     subscriptions = Subscriptions(
         graph.entities, sources, make_context, queue=settings.subscriptions.queue, seconds=limits.seconds
     )
-    return kind(graph.schema, make_context, limits, subscriptions, Authenticator(settings.auth, NoClients()))
+    api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
+    authenticator = Authenticator(settings.auth, api_keys)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 from gateway.settings_auth import AuthSettings, IssuerSettings
 from resolvers.viewer import ANONYMOUS, Viewer
 
+NOBODYS = "The API key is nobody's, or no longer anybody's."
 TOKEN_BYTES = 1024
 """What a viewer takes beside the bytes of its token."""
 
@@ -37,7 +38,7 @@ class NoClients:
 
     async def find(self, api_key: str) -> Viewer:
         """See ApiKeys."""
-        raise ApiKeyInvalid("The API key is nobody's, or no longer anybody's.")
+        raise ApiKeyInvalid(NOBODYS)
 
     async def close(self) -> None: ...
 
@@ -82,6 +83,7 @@ class Authenticator:
         if credentials.api_key is None:
             return self._anonymous() if authorization is None else await self._of_token(_bearer(authorization))
         app = await self._api_keys.find(credentials.api_key)
+        check_time(app, self.now())
         if authorization is None:
             return app
         return _within(await self._of_token(_bearer(authorization)), app)
@@ -137,10 +139,13 @@ class Authenticator:
         self._verified = Cache(self.settings.tokens, self.settings.tokens * (TOKEN_BYTES + self.settings.max_token))
 
 
-def check_time(viewer: Viewer, now: float) -> None:
-    """Raises TokenExpired."""
-    if viewer.expires_at is not None and viewer.expires_at <= now:
-        raise TokenExpired("The token has expired.")
+def check_time(viewer: Viewer, now: float, grace: float = 0) -> None:
+    """Raises TokenExpired, or, where an API key is all that there is, ApiKeyInvalid."""
+    if viewer.expires_at is None or viewer.expires_at + grace > now:
+        return
+    if viewer.subject is None:
+        raise ApiKeyInvalid(NOBODYS)
+    raise TokenExpired("The token has expired.")
 
 
 def _bearer(authorization: str) -> str:

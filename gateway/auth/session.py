@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gateway.auth.authenticator import Authenticator, check_time
 from gateway.auth.credentials import Credentials
-from gateway.auth.errors import AuthenticationUnavailable, TokenExpired, Unauthenticated, ViewerChanged
+from gateway.auth.errors import AuthenticationUnavailable, Unauthenticated, ViewerChanged
 from gateway.errors import RequestError
 from resolvers.viewer import Viewer
 
@@ -30,7 +30,7 @@ class Session:
         self._wait()
 
     def viewer(self) -> Viewer:
-        """Who asks, for an operation that begins now. Raises TokenExpired, within the grace period."""
+        """Who asks, for an operation that begins now. Raises TokenExpired, ApiKeyInvalid, within the grace period."""
         check_time(self._viewer, self._authenticator.now())
         return self._viewer
 
@@ -60,10 +60,12 @@ class Session:
             self._timer = asyncio.get_running_loop().call_later(max(min(delays), 0), self._due)
 
     def _due(self) -> None:
-        expires_at = self._viewer.expires_at
-        if expires_at is not None and expires_at + self._authenticator.settings.grace <= self._authenticator.now():
-            self._on_end(TokenExpired("The token has expired."))
-        elif self._credentials.api_key is not None:
+        try:
+            check_time(self._viewer, self._authenticator.now(), self._authenticator.settings.grace)
+        except Unauthenticated as error:
+            self._on_end(error)
+            return
+        if self._credentials.api_key is not None:
             self._check = asyncio.create_task(self._look_again(Credentials(api_key=self._credentials.api_key)))
         else:
             self._wait()  # the clock was set, or is not as exact as the timer

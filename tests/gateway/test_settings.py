@@ -74,6 +74,13 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
     assert load(Path("b.toml")).graph == "b"
 
 
+ISSUER = """
+[auth.issuers.company]
+issuer = 'https://login.example/'
+audience = ['https://data.example']
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -166,6 +173,62 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
             "[limits]\npage_maximum = 10",
             "gateway.toml: limits: must have a page_default of page_maximum at most, which is 10.",
             id="page-sizes",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'http://login.example/keys'",
+            "gateway.toml: auth.issuers.company.jwks: must be an https: address, or a file: what http: brings may be "
+            "anybody's keys; it is 'http://login.example/keys'.",
+            id="plain-http",
+        ),
+        pytest.param(
+            ISSUER, "gateway.toml: auth.issuers.company: must have one of jwks, keys and secret.", id="no-keys"
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nkeys = ['x']",
+            "gateway.toml: auth.issuers.company: must have one of jwks, keys and secret.",
+            id="two-kinds-of-keys",
+        ),
+        pytest.param(
+            ISSUER + "secret = 'hush'",
+            "gateway.toml: auth.issuers.company.secret: must have 32 bytes or more.",
+            id="short-secret",
+        ),
+        pytest.param(
+            ISSUER + "secret = 7", "gateway.toml: auth.issuers.company.secret: must be a valid string.", id="no-secret"
+        ),
+        pytest.param(
+            ISSUER + f"secret = '{'x' * 32}'",
+            'gateway.toml: auth.issuers.company: must have algorithms = ["HS256"], or its like, with a secret, and '
+            "others with keys.",
+            id="secret-and-other-algorithms",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nalgorithms = ['HS256', 'RS256']",
+            'gateway.toml: auth.issuers.company: must have algorithms = ["HS256"], or its like, with a secret, and '
+            "others with keys.",
+            id="keys-as-secrets",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nalgorithms = ['none']",
+            "gateway.toml: auth.issuers.company.algorithms.0: must be 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', "
+            "'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'HS256', 'HS384' or 'HS512'; it is 'none'.",
+            id="algorithm-none",
+        ),
+        pytest.param(
+            "[auth.issuers.company]\nissuer = 'x'\njwks = 'a.json'",
+            "gateway.toml: auth.issuers.company.audience: is missing.",
+            id="no-audience",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\n[auth.issuers.other]\nissuer = 'https://login.example/'\naudience = []\n"
+            "jwks = 'a.json'",
+            "gateway.toml: auth.issuers: must each have an issuer of its own.",
+            id="the-same-issuer-twice",
+        ),
+        pytest.param(
+            "[control]\nurl = 'mysql://u:secret@host/db'",
+            "gateway.toml: control.url: must begin with postgresql+asyncpg:.",
+            id="control",
         ),
     ],
 )
