@@ -1,6 +1,7 @@
 """The viewer of a connection that stays: a socket, or a stream of events."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from gateway.auth.authenticator import Authenticator, check_time
@@ -8,6 +9,9 @@ from gateway.auth.credentials import Credentials
 from gateway.auth.errors import AuthenticationUnavailable, Unauthenticated, ViewerChanged
 from gateway.errors import RequestError
 from resolvers.viewer import Viewer
+
+LONGEST = 24 * 3600.0
+"""Seconds that a timer runs, at most: event loops take no more than some years."""
 
 
 class Session:
@@ -23,7 +27,7 @@ class Session:
         """`on_end` is told why it ends, once, unless it is closed before; it must not block."""
         self._authenticator = authenticator
         self._viewer = viewer
-        self._credentials = credentials
+        self._api_key = credentials.api_key
         self._on_end = on_end
         self._timer: asyncio.TimerHandle | None = None
         self._check: asyncio.Task[None] | None = None
@@ -38,8 +42,8 @@ class Session:
         """Goes on with newer credentials of the same viewer. Raises ViewerChanged."""
         if viewer != self._viewer:
             raise ViewerChanged("The credentials are not those of the connection's viewer: connect anew.")
-        if (viewer.expires_at or 0) >= (self._viewer.expires_at or 0):
-            self._viewer, self._credentials = viewer, credentials
+        if _end(viewer) >= _end(self._viewer):
+            self._viewer, self._api_key = viewer, credentials.api_key
             self._wait()
 
     def close(self) -> None:
@@ -51,13 +55,12 @@ class Session:
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        settings, delays = self._authenticator.settings, []
-        if self._viewer.expires_at is not None:
-            delays.append(self._viewer.expires_at + settings.grace - self._authenticator.now())
-        if self._credentials.api_key is not None:
-            delays.append(settings.recheck)
-        if delays:
-            self._timer = asyncio.get_running_loop().call_later(max(min(delays), 0), self._due)
+        settings = self._authenticator.settings
+        delay = _end(self._viewer) + settings.grace - self._authenticator.now()
+        if self._api_key is not None:
+            delay = min(delay, settings.recheck)
+        if delay < math.inf:
+            self._timer = asyncio.get_running_loop().call_later(min(max(delay, 0), LONGEST), self._due)
 
     def _due(self) -> None:
         try:
@@ -65,17 +68,21 @@ class Session:
         except Unauthenticated as error:
             self._on_end(error)
             return
-        if self._credentials.api_key is not None:
-            self._check = asyncio.create_task(self._look_again(Credentials(api_key=self._credentials.api_key)))
+        if self._api_key is not None:
+            self._check = asyncio.create_task(self._look_again(self._api_key))
         else:
             self._wait()  # the clock was set, or is not as exact as the timer
 
-    async def _look_again(self, app: Credentials) -> None:
+    async def _look_again(self, api_key: str) -> None:
         try:
-            await self._authenticator.authenticate(app)
+            await self._authenticator.authenticate(Credentials(api_key=api_key))
         except AuthenticationUnavailable:
             pass  # it was good a moment ago
         except Unauthenticated as error:
             self._on_end(error)
             return
         self._wait()
+
+
+def _end(viewer: Viewer) -> float:
+    return math.inf if viewer.expires_at is None else viewer.expires_at

@@ -20,6 +20,8 @@ WATCH_AFTER = 0.05
 WATCHES = Timers(WATCH_AFTER)
 
 CORRELATION_ID = b"x-correlation-id"
+VARY = b"Accept, Authorization, Origin, X-Api-Key"
+"""What answers depend on, for caches on the way."""
 _SANE_ID = re.compile(rb"[\w.:+/=-]{1,128}\Z")
 
 T = TypeVar("T")

@@ -21,6 +21,7 @@ from gateway.transport.csrf import prevent_csrf
 from gateway.transport.event_streams import EventStreams, token_of
 from gateway.transport.exchange import (
     CORRELATION_ID,
+    VARY,
     ClientDisconnected,
     Exchange,
     correlation_id_of,
@@ -197,7 +198,7 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
     headers = [
         (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),
-        (b"vary", b"Accept, Origin"),
+        (b"vary", VARY),
         (b"x-content-type-options", b"nosniff"),
     ]
     if isinstance(answer, list):

@@ -17,7 +17,7 @@ from gateway.pipeline import Pipeline
 from gateway.settings import SubscriptionSettings
 from gateway.subscriptions.stream import Event, Stream
 from gateway.transport.connections import Connections
-from gateway.transport.exchange import CORRELATION_ID, ClientDisconnected, Exchange, unless_disconnected
+from gateway.transport.exchange import CORRELATION_ID, VARY, ClientDisconnected, Exchange, unless_disconnected
 from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import EVENT_STREAM, MULTIPART, Accepted
 from gateway.transport.sse import Sse
@@ -124,7 +124,7 @@ async def start(send: Send, content_type: bytes, correlation_id: str) -> None:
         (b"content-type", content_type),
         (CORRELATION_ID, correlation_id.encode()),
         (b"cache-control", b"no-cache, no-transform"),
-        (b"vary", b"Accept, Origin"),
+        (b"vary", VARY),
         (b"x-accel-buffering", b"no"),  # nginx would gather events
         (b"x-content-type-options", b"nosniff"),
     ]

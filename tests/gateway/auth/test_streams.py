@@ -3,11 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.auth.clients import Clients
+from gateway.control import ControlStore
 from gateway.settings_auth import AuthSettings
 from resolvers.viewer import Viewer
 from tests.gateway.live import Bell, bell, live_app, live_settings
@@ -116,3 +119,19 @@ async def test_a_reservation_that_nobody_opens_ends_with_its_token(client: httpx
         await bell.gone.wait()
     stream.token |= ada()
     assert (await stream.start("{ __typename }", "b")).status_code == 404
+
+
+@pytest.mark.parametrize("accept", [SSE, MULTIPART], ids=["sse", "multipart"])
+async def test_a_stream_ends_when_its_api_key_is_revoked(accept: str, bell: Bell, tmp_path: Path) -> None:
+    settings = live_settings(auth=AuthSettings(recheck=0.1)).model_copy(update={"home": tmp_path})
+    clients = Clients(ControlStore(settings))
+    headers = {"x-api-key": await clients.create("app"), "accept": accept}
+    async with (
+        serve(live_app(settings), settings) as url,
+        httpx.AsyncClient(base_url=url, timeout=5) as client,
+        client.stream("POST", "/graphql", json=RING, headers=headers) as response,
+    ):
+        await bell.listening.wait()
+        await clients.revoke("app")
+        assert b'"code":"API_KEY_INVALID"' in await response.aread()
+    await clients.close()
