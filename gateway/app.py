@@ -150,6 +150,7 @@ def _endpoint(pipeline: Pipeline, settings: Settings, graph: Graph, connections:
 
 def _caches(pipeline: Pipeline, sources: Registry) -> Caches:
     own = {(name, ""): cache for name, cache in pipeline.documents.caches.items()}
+    own["tokens", ""] = pipeline.authenticator.verified
     return own | {("statements", name): cache for name, cache in sources.statements.items()}
 
 

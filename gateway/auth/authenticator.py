@@ -58,10 +58,14 @@ class Authenticator:
         self.now = now
         self._api_keys = api_keys
         self._clock = clock
-        self._verified: Cache[bytes, Viewer]
-        self._forget()
+        size = settings.tokens * (TOKEN_BYTES + settings.max_token)
+        self.verified: Cache[bytes, Viewer] = Cache(settings.tokens, size)
+        """Viewers by the hashes of their tokens. When an issuer's keys change, all tokens are verified anew: a key that
+        is no longer there has signed nothing that counts."""
         self._read: list[ReadKeys] = []
-        issuers = [Issuer(each, self._keys(name, each)) for name, each in settings.issuers.items()]
+        issuers = [
+            Issuer(f"auth.issuers.{name}", each, self._keys(name, each)) for name, each in settings.issuers.items()
+        ]
         self._tokens = Tokens(issuers, settings.max_token, now)
 
     async def of_headers(self, headers: Mapping[bytes, bytes]) -> Viewer:
@@ -109,10 +113,10 @@ class Authenticator:
         if not token.isascii():
             raise TokenInvalid(INVALID)
         digest = sha256(token.encode()).digest()
-        viewer = self._verified.get(digest)
+        viewer = self.verified.get(digest)
         if viewer is None:
             viewer = await self._tokens.verify(token)
-            self._verified.put(digest, viewer, TOKEN_BYTES + len(token))
+            self.verified.put(digest, viewer, TOKEN_BYTES + len(token))
         check_time(viewer, self.now())
         return viewer
 
@@ -130,13 +134,9 @@ class Authenticator:
         else:
             _expect_set(f"{table}.jwks", Path(settings.jwks))
             read = partial(read_file, Path(settings.jwks))
-        keys = ReadKeys(table, read, settings.refresh, self._forget, self._clock)
+        keys = ReadKeys(table, read, settings.refresh, self.verified.clear, self._clock)
         self._read.append(keys)
         return keys
-
-    def _forget(self) -> None:
-        """Tokens are verified anew: a key that is no longer an issuer's has signed nothing that counts."""
-        self._verified = Cache(self.settings.tokens, self.settings.tokens * (TOKEN_BYTES + self.settings.max_token))
 
 
 def check_time(viewer: Viewer, now: float, grace: float = 0) -> None:

@@ -225,3 +225,34 @@ async def test_tokens_of_the_same_rights_are_the_same_viewers() -> None:
     viewers = [await auth.authenticate(Credentials(f"Bearer {token}")) for token in tokens]
     assert (viewers[0] == viewers[1], hash(viewers[0]) == hash(viewers[1])) == (True, True)
     assert len({viewers[0], viewers[2], viewers[3]}) == 3
+
+
+async def test_the_operator_hears_why_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    now: list[float] = [time.time()]
+    auth = authenticator(now=lambda: now[0])
+    tokens = [
+        "x.y.z",
+        sign({"iss": "https://evil.example/\nforged line"}),
+        sign(key=RSA, algorithm="RS384"),
+        sign(typ="logout+jwt"),
+        sign(key=FORGED),
+        sign({"aud": "https://other.example"}),
+        sign({"sub": 7}),
+    ]
+    for _ in range(3):
+        for token in tokens:
+            with pytest.raises(TokenInvalid):
+                await auth.authenticate(Credentials(f"Bearer {token}"))
+    assert caplog.messages == [
+        "A token was refused. It is no JWT",
+        "A token was refused. auth.issuers: it is of none of them",
+        "A token was refused. auth.issuers.example: its algorithm is not among those that are allowed",
+        "A token was refused. auth.issuers.example: its header is of no access token",
+        "A token was refused. auth.issuers.example: none of the issuer's keys has signed it",
+        "A token was refused. auth.issuers.example: its claim aud is missing, or not what it must be",
+        "A token was refused. auth.issuers.example: its claim sub is missing, or not what it must be",
+    ]
+    now[0] += 60
+    with pytest.raises(TokenInvalid):
+        await auth.authenticate(Credentials("Bearer x.y.z"))
+    assert len(caplog.messages) == 8

@@ -1,14 +1,19 @@
 """Who asks, over HTTP: what a viewer hears of itself, and what is answered to those who may not ask."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from datasources.registry import Registry
+from gateway.app import create_app
+from gateway.graph import make_graph
 from gateway.settings import DevSettings, HttpSettings, Settings
 from gateway.settings_auth import AuthSettings
 from tests.gateway.shop import shop_client
+from tests.gateway.writing import Mutation, Query, open_store
 from tests.support.issuer import P384, bearer, issuer, sign
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +140,21 @@ async def test_a_gateway_without_issuers_that_is_closed_lets_nobody_in() -> None
     async with shop_client(auth=AuthSettings()) as client:
         for headers in ({}, bearer(TOKEN)):
             assert (await client.post("/graphql", json=VIEWER, headers=headers)).status_code == 401
+
+
+async def test_an_answer_is_replayed_to_its_viewer_alone(tmp_path: Path) -> None:
+    """With the same key, whatever token says who it is."""
+    document = {"query": 'mutation { createCustomer(input: { name: "Müller" }) { id } }'}
+    async with open_store("sqlite", tmp_path, None) as store:
+        app = create_app(Settings(auth=closed()), make_graph(Query, mutation=Mutation), Registry(dict(store.sources)))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://shop") as client,
+        ):
+            ids: list[str] = []
+            for subject in ("ada", "eve", "ada", "eve"):
+                headers = {**bearer(sign({"sub": subject, "jti": str(len(ids))})), "idempotency-key": "key"}
+                response = await client.post("/graphql", json=document, headers=headers)
+                ids.append(response.json()["data"]["createCustomer"]["id"])
+    assert (ids[0] == ids[2], ids[1] == ids[3], ids[0] == ids[1]) == (True, True, False)

@@ -80,9 +80,11 @@ def test_it_is_closed_as_it_comes(folder: Path) -> None:
         ]
         key = run("clients", "create", "app", cwd=folder).stdout.strip()
         assert gateway.ask({"x-api-key": key}) == order(None, "app")
-    assert gateway.printed.splitlines() == [
-        "gateway: only clients with an API key may ask (gateway clients create), as there are no auth.issuers"
-    ]
+    said, logged = gateway.printed.splitlines()
+    assert (
+        said == "gateway: only clients with an API key may ask (gateway clients create), as there are no auth.issuers"
+    )
+    assert logged.endswith(" WARNING gateway.auth A token was refused. auth.issuers: it is of none of them")
 
 
 def test_it_takes_the_tokens_of_issuers(folder: Path) -> None:
