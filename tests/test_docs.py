@@ -16,8 +16,9 @@ import resolvers.errors
 from datasources.errors import GatewayError
 from gateway.cli import app
 from gateway.errors import RequestError
-from gateway.settings import ResourceSettings, Settings, SourceSettings
+from gateway.settings import Settings
 from gateway.settings_auth import IssuerSettings
+from gateway.settings_sources import ResourceSettings, SourceSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -7,7 +7,8 @@ import pytest
 from datasources.resilience import Resilience
 from datasources.rest import Batch
 from gateway.errors import ConfigError
-from gateway.settings import DevSettings, ResourceSettings, load
+from gateway.settings import DevSettings, load
+from gateway.settings_sources import ResourceSettings
 
 EXAMPLE = """
 graph = "shop"

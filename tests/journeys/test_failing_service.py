@@ -16,8 +16,9 @@ from starlette.routing import Route
 from datasources.resilience import Resilience
 from gateway.app import create_app
 from gateway.graph import load_graph
-from gateway.settings import Settings, SourceSettings
+from gateway.settings import Settings
 from gateway.settings_auth import AuthSettings
+from gateway.settings_sources import SourceSettings
 from tests.support.server import free_port, serve
 
 pytestmark = pytest.mark.anyio
