@@ -16,6 +16,10 @@ METADATA = MetaData()
 """The tables, which the modules that use them declare."""
 
 
+SECONDS = 5.0
+"""To connect, or, in SQLite, to wait for others who write."""
+
+
 class ControlUnavailable(GatewayError):
     """The store cannot be reached, or refuses."""
 
@@ -31,7 +35,9 @@ class ControlStore:
         self._engine = create_async_engine(
             f"sqlite+aiosqlite:///{self._file}"
             if url is None
-            else make_url(url.get_secret_value()).set(drivername="postgresql+asyncpg")
+            else make_url(url.get_secret_value()).set(drivername="postgresql+asyncpg"),
+            connect_args={"timeout": SECONDS},
+            pool_pre_ping=True,
         )
         self._found: set[str] = set()
         """Tables that are known to be there."""

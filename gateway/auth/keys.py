@@ -22,7 +22,9 @@ MAXIMUM_BYTES = 256 * 1024
 """Of a JWK set."""
 FETCH_SECONDS = 5.0
 PAUSE = 5.0
-"""Seconds between two times that keys are read: unknown ones may be anybody's invention."""
+"""Seconds between two times that unknown keys are looked for: they may be anybody's invention."""
+RETRY = 30.0
+"""Seconds after which keys are read again that could not be read, with nobody asking for them."""
 RSA_BITS = 2048
 
 logger = logging.getLogger("gateway.auth")
@@ -70,13 +72,10 @@ class ReadKeys:
         self._content = b""
         self._read_at = self._tried_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """See Keys."""
-        if self._keys is None:
-            await self._read_again()
-        elif self._clock() - self._read_at > self._refresh:
-            self.start()
         found = self._find(kid, algorithm)
         if not found and await self._read_again():
             found = self._find(kid, algorithm)
@@ -84,26 +83,35 @@ class ReadKeys:
             raise AuthenticationUnavailable("The keys to verify the token with cannot be read now.")
         return found
 
-    def start(self) -> asyncio.Task[None] | None:
-        """Read, unless that was tried a moment ago; nobody waits."""
-        if self._reading is None and self._clock() - self._tried_at >= PAUSE:
-            self._tried_at = self._clock()
-            self._reading = asyncio.create_task(self._take())
-        return self._reading
+    def start(self) -> None:
+        """Reads now, and from time to time: also where no token asks for it, some may be known that count no more."""
+        self._keeping = asyncio.create_task(self._keep_reading())
 
     async def close(self) -> None:
         """Nothing is read any more."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait([self._reading])
+        tasks = [task for task in (self._keeping, self._reading) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await asyncio.shield(self._begin())
+            is_well = self._read_at == self._tried_at
+            await asyncio.sleep(self._refresh if is_well else min(self._refresh, RETRY))
 
     async def _read_again(self) -> bool:
-        """Whether it was read."""
-        reading = self.start()
-        if reading is None:
+        """Whether that was tried now, or by somebody who has begun already: not if it was a moment ago."""
+        if self._reading is None and self._clock() - self._tried_at < PAUSE:
             return False
-        await asyncio.shield(reading)
+        await asyncio.shield(self._begin())
         return True
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._reading is None:
+            self._tried_at = self._clock()
+            self._reading = asyncio.create_task(self._take())
+        return self._reading
 
     async def _take(self) -> None:
         try:
@@ -112,7 +120,7 @@ class ReadKeys:
         except Exception as error:  # noqa: BLE001 - whatever it is, the keys that are there count
             logger.warning("%s: its keys cannot be read: %s", self._name, error or type(error).__name__)
         else:
-            self._keys, self._read_at = keys, self._clock()
+            self._keys, self._read_at = keys, self._tried_at
             if content != self._content:
                 self._content = content
                 self._on_change()

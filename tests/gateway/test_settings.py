@@ -293,3 +293,12 @@ def test_a_mistake_in_a_variable_names_it(
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "tcp://10.0.0.1:8000")  # as Kubernetes sets for a service called gateway
     assert load().http.port == 8000
+
+
+def test_a_secret_may_come_from_a_variable_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gateway.toml").write_text(ISSUER + "algorithms = ['HS256']")
+    monkeypatch.setenv("GATEWAY_AUTH__ISSUERS__COMPANY__SECRET", "x" * 32)
+    issuer = load().auth.issuers["company"]
+    assert issuer.secret is not None
+    assert (issuer.issuer, issuer.secret.get_secret_value()) == ("https://login.example/", "x" * 32)
+    assert "x" * 32 not in repr(issuer)

@@ -87,7 +87,7 @@ async def test_what_was_read_counts_while_the_issuer_is_down() -> None:
     async with published(P256) as (app, door):
         assert await door.subject(sign()) == "ada"
         for app.status, app.body in ((500, b""), (200, b"<html>"), (200, b"[]"), (200, b"x" * keys.MAXIMUM_BYTES * 2)):
-            door.clock.now += 3601
+            door.clock.now += keys.PAUSE
             assert await door.subject(sign({"jti": str(app.body)[:9]})) == "ada"
             with pytest.raises(TokenInvalid):
                 await door.subject(sign(key=P384, algorithm="ES384"))
@@ -100,11 +100,30 @@ async def test_a_key_that_is_withdrawn_counts_no_more() -> None:
         token = sign()
         assert await door.subject(token) == "ada"
         app.keys.remove(P256)
-        door.clock.now += 3601
-        assert await door.subject(sign(key=P384, algorithm="ES384")) == "ada"  # and reads again, while nobody waits
-        await door.authenticator._read[0]._read_again()
+        door.clock.now += keys.PAUSE
+        with pytest.raises(TokenInvalid):
+            await door.subject(sign(kid="invented"))
         with pytest.raises(TokenInvalid):
             await door.subject(token)
+
+
+async def test_keys_are_read_from_time_to_time() -> None:
+    """Where nobody asks for them, too; and soon again where that fails."""
+    contents = [b"?", *[orjson.dumps({"keys": [key.as_dict(private=False)]}) for key in (P256, P256, P384)]]
+    changes: list[int] = []
+    done = asyncio.Event()
+
+    async def read() -> bytes:
+        if len(contents) == 1:
+            done.set()
+        return contents.pop(0) if len(contents) > 1 else contents[0]
+
+    made = keys.ReadKeys("example", read, 0.001, lambda: changes.append(len(contents)), Clock())
+    made.start()
+    async with asyncio.timeout(5):
+        await done.wait()
+    await made.close()
+    assert changes == [2, 1]
 
 
 async def test_nobody_is_let_in_before_keys_are_there() -> None:
