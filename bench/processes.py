@@ -64,6 +64,7 @@ def gateway_variables(source: str, database: str) -> dict[str, str]:
         "GATEWAY_GRAPH": "bench.watched" if source == "changes" else "bench.graph",
         "GATEWAY_SOURCES__SHOP__URL": url,
         "GATEWAY_LIMITS__PAGE_MAXIMUM": "10000",
+        "GATEWAY_AUTH__ANONYMOUS": "true",
     }
 
 

@@ -10,6 +10,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from datasources.registry import Registry
+from gateway.auth.api_key import StoredApiKeys
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.clients import Clients
+from gateway.control import ControlStore
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
 from gateway.pipeline import Pipeline
@@ -29,6 +33,7 @@ from gateway.transport.websocket import WebSocket
 from gateway.wakeups import announced, make_wakeups
 from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
+from resolvers.viewer import Viewer
 
 
 class Gateway(Starlette):
@@ -77,6 +82,7 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
             pruning(graph.entities, registry, settings.changes),
             nullcontext() if wakeups is None else wakeups.running(),
         ):
+            pipeline.authenticator.start()
             try:
                 yield
             finally:
@@ -107,13 +113,15 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     sizes = PageSizes(limits.page_default, limits.page_maximum, limits.groups)
     kind = ExplainingPipeline if settings.http.explain else Pipeline
 
-    def make_context() -> Context:
-        return Context(sources, sizes)
+    def make_context(viewer: Viewer) -> Context:
+        return Context(sources, sizes, viewer=viewer)
 
     subscriptions = Subscriptions(
         graph.entities, sources, make_context, queue=settings.subscriptions.queue, seconds=limits.seconds
     )
-    return kind(graph.schema, make_context, limits, subscriptions)
+    api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
+    authenticator = Authenticator(settings.auth, api_keys)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator)
 
 
 @asynccontextmanager
@@ -142,6 +150,7 @@ def _endpoint(pipeline: Pipeline, settings: Settings, graph: Graph, connections:
 
 def _caches(pipeline: Pipeline, sources: Registry) -> Caches:
     own = {(name, ""): cache for name, cache in pipeline.documents.caches.items()}
+    own["tokens", ""] = pipeline.authenticator.verified
     return own | {("statements", name): cache for name, cache in sources.statements.items()}
 
 

@@ -7,6 +7,7 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── BadRequest              not a GraphQL request: broken JSON, parameters of the wrong type
 │   ├── CsrfPrevented           a browser may have sent it without its user's will
 │   ├── MethodNotAllowed        a mutation by GET, or another method than GET and POST
+│   ├── Unauthenticated …       see gateway/auth/errors.py
 │   ├── NotAcceptable           no media type in Accept that the gateway can answer with
 │   ├── UnsupportedMediaType    a Content-Type, charset or Content-Encoding that it cannot read
 │   ├── RequestTimeout          the body did not arrive in time

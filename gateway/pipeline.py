@@ -12,6 +12,7 @@ from graphql.execution.values import VariableValues
 from datasources.deadlines import Deadlines
 from datasources.errors import GatewayError
 from gateway.answers import Answer, broken, executed, refused
+from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
@@ -19,10 +20,12 @@ from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
+from gateway.settings_auth import AuthSettings
 from gateway.subscriptions.generator import generate
 from gateway.subscriptions.groups import Subscriptions
 from gateway.subscriptions.stream import Stream
 from resolvers.context import Context
+from resolvers.viewer import Viewer
 
 Execute = Callable[[Operation, VariableValues, Context], Awaitable[tuple[Any, Sequence[GraphQLError]]]]
 
@@ -35,22 +38,28 @@ class Pipeline:
     def __init__(
         self,
         graph: strawberry.Schema,
-        make_context: Callable[[], Context],
+        make_context: Callable[[Viewer], Context],
         limits: LimitSettings,
         subscriptions: Subscriptions | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
-        """`make_context` is called for each operation, and for events; `subscriptions` are those to changes."""
+        """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
+
+        Without an authenticator, everybody may ask, and is anonymous.
+        """
         self._graph = graph
         self._make_context = make_context
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
+        self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
         self.documents = DocumentCache(graph, limits.documents, limits.tokens)
 
     async def close(self) -> None:
-        """Events are told no longer."""
+        """Events are told no longer, and credentials not looked at."""
         if self.subscriptions is not None:
             await self.subscriptions.close()
+        await self.authenticator.close()
 
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
@@ -89,18 +98,21 @@ class Pipeline:
         """Where a subscription's events come from."""
         planner = operation.planner(variables)
         if planner is not None and planner.watch is not None and self.subscriptions is not None:
-            return await self.subscriptions.open(operation, variables, planner.watch, request.resume_from)
+            return await self.subscriptions.open(
+                operation, variables, planner.watch, request.resume_from, request.viewer
+            )
         if request.resume_from is not None:
             raise BadRequest("The events of this subscription are not kept: it cannot be resumed.")
-        return await generate(operation, variables, self._make_context, self._seconds, correlation_id)
+        make_context = partial(self._make_context, request.viewer)
+        return await generate(operation, variables, make_context, self._seconds, correlation_id)
 
     async def _execute(
         self, request: OperationRequest, operation: Operation, variables: VariableValues, execute: Execute
     ) -> tuple[Any, Sequence[GraphQLError]]:
-        context = self._make_context()
+        context = self._make_context(request.viewer)
         if request.idempotency_key is not None:
             context.idempotency = identify(
-                request.idempotency_key, request.query, request.variables, request.operation_name
+                request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
             )
         call = self._deadlines.start()
         try:

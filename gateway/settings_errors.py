@@ -49,10 +49,12 @@ def explain(error: ValidationError, settings: type[BaseModel], path: Path, conte
 
 
 def _is_secret(location: list[str]) -> bool:
-    """Whether the value there, or what somebody put there by mistake, may hold a password or a token."""
-    return location[0] == "redis" or (
-        location[0] == "sources" and (len(location) < 3 or location[2] in ("url", "headers"))
-    )
+    """Whether the value there, or what somebody put there by mistake, may hold a password, a token or a key."""
+    if location[:2] == ["auth", "issuers"]:
+        return len(location) < 4 or location[3] in ("secret", "keys")
+    if location[0] == "sources":
+        return len(location) < 3 or location[2] in ("url", "headers")
+    return location[0] in ("redis", "control")
 
 
 def _sentence(kind: str, message: str) -> str:

@@ -13,7 +13,8 @@ from datasources.resilience import resilient
 from datasources.rest import Resource, RestSource
 from datasources.sql import PostgresSource, SqliteSource
 from gateway.errors import ConfigError
-from gateway.settings import ResourceSettings, Settings, SourceSettings
+from gateway.settings import Settings
+from gateway.settings_sources import ResourceSettings, SourceSettings
 
 DEMO = ("crm", "erp", "scm")
 """The sources that the demo can stand in for."""

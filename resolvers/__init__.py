@@ -12,6 +12,7 @@ from resolvers.mutation import mutation_type
 from resolvers.query import query_type
 from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt
+from resolvers.viewer import Viewer
 from resolvers.writes import Writes, validates
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "BigInt",
     "Connection",
     "Function",
+    "Viewer",
     "Writes",
     "aggregate_by",
     "belongs_to",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from graphql import GraphQLResolveInfo
 
 from datasources.registry import Registry
+from resolvers.viewer import ANONYMOUS, Viewer
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class Context:
     sources: Registry
     page_sizes: PageSizes = field(default_factory=PageSizes)
     idempotency: Idempotency | None = None
+    viewer: Viewer = ANONYMOUS
     memory: dict[Hashable, Any] = field(default_factory=dict)
     """Loaders, and what a field has worked out once for all of its parents."""
     batches: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -49,7 +51,7 @@ class Context:
 
     def within(self, sources: Registry) -> "Context":
         """A context of what is read from `sources`, without anything that was read before."""
-        return Context(sources, self.page_sizes, batches=self.batches)
+        return Context(sources, self.page_sizes, viewer=self.viewer, batches=self.batches)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returned the first time that `key` was asked for."""

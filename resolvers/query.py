@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from datasources.errors import GatewayError
@@ -14,7 +15,7 @@ from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggre
 from resolvers.binding import bind
 from resolvers.changes import watched
 from resolvers.connections import connection_arguments, connection_type, read_page, select_page
-from resolvers.context import PageSizes, ResolveInfo
+from resolvers.context import Context, PageSizes, ResolveInfo
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import InvalidId, PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns, first_of, once_per_field
@@ -24,6 +25,7 @@ from resolvers.node import Node
 from resolvers.rows import materialiser
 from resolvers.sync import sync_field
 from resolvers.types import FieldSpec, camel, list_of, lower_first, new_class, optional
+from resolvers.viewer import Viewer
 
 F = TypeVar("F", bound=GraphField)
 
@@ -146,14 +148,30 @@ class NodesField(NodeField):
             return error
 
 
+@strawberry.type(name="Viewer", description="Who asks.")
+class ViewerObject:
+    """What a viewer may know of itself."""
+
+    subject: str | None = strawberry.field(description="Whom the credentials are about; null when nobody.")
+    roles: list[str]
+    scopes: list[str]
+    client: str | None = strawberry.field(description="The app that asks, where it has told.")
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> "ViewerObject":
+        return cls(
+            subject=viewer.subject, roles=sorted(viewer.roles), scopes=sorted(viewer.scopes), client=viewer.client
+        )
+
+
 def query_type(*classes: type, name: str = "Query") -> type:
     """The query type over these entities. Raises SchemaError when one refers to an entity that is not among them.
 
     Each entity gets `customer(id:)`, a field for each natural key, `customers(…)` and `customersAggregate(…)`; those
-    that are watched are in `sync(…)`.
+    that are watched are in `sync(…)`. `viewer` tells who asks.
     """
     entities = bind(classes)
-    fields = _node_fields(entities)
+    fields = [*_node_fields(entities), _viewer_field()]
     watched_entities = watched(entities.values())
     if watched_entities:
         fields.append(sync_field(watched_entities))
@@ -225,6 +243,15 @@ def _node_fields(entities: dict[str, Entity]) -> list[StrawberryField]:
     nodes.make_arguments = lambda: [FieldSpec("ids", list_of(strawberry.ID))]
     node.entities = nodes.entities = entities
     return [node, nodes]
+
+
+def _viewer_field() -> StrawberryField:
+    def viewer(info: Info[Context, None]) -> ViewerObject:
+        return ViewerObject.of(info.context.viewer)
+
+    made: Any = strawberry.field(viewer, name="viewer", description="Who asks.")
+    made.python_name = "viewer"
+    return made  # type: ignore[no-any-return]
 
 
 def _field(kind: type[F], name: str, annotation: Any, description: str) -> F:

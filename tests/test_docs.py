@@ -16,7 +16,9 @@ import resolvers.errors
 from datasources.errors import GatewayError
 from gateway.cli import app
 from gateway.errors import RequestError
-from gateway.settings import ResourceSettings, Settings, SourceSettings
+from gateway.settings import Settings
+from gateway.settings_auth import IssuerSettings
+from gateway.settings_sources import ResourceSettings, SourceSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -56,6 +58,10 @@ def test_the_statuses_are_documented() -> None:
             assert documented[error.code][:2] == [str(error.status), str(legacy)], error.code
 
 
+NAMED = {"sources": SourceSettings, "resources": ResourceSettings, "issuers": IssuerSettings}
+"""Tables whose parts have names of the user's own."""
+
+
 def settings(table: Any, prefix: str) -> Iterator[tuple[str, str]]:
     """Every setting with its default, as the reference writes them."""
     if is_dataclass(table):
@@ -64,15 +70,18 @@ def settings(table: Any, prefix: str) -> Iterator[tuple[str, str]]:
             yield prefix + field.name, str(field.default)
         return
     for name, field in table.model_fields.items():
-        if name in ("sources", "resources"):
-            nested = SourceSettings if name == "sources" else ResourceSettings
-            yield from settings(nested, f"{prefix}{name}.*.")
+        if name in NAMED:
+            yield from settings(NAMED[name], f"{prefix}{name}.*.")
         elif isinstance(field.default, BaseModel) or is_dataclass(field.default):
             yield from settings(type(field.default), f"{prefix}{name}.")
         elif field.default_factory is not None:
             yield prefix + name, ""
         else:
-            yield prefix + name, "" if field.default is PydanticUndefined else str(field.default)
+            yield prefix + name, "" if field.default is PydanticUndefined else told(field.default)
+
+
+def told(default: Any) -> str:
+    return ", ".join(default) if isinstance(default, tuple) and default else str(default)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -15,6 +15,9 @@ from datasources.errors import GatewayError
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
+UNBROKEN = 10_000
+"""Characters of a line where it goes to a file or a program."""
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The settings' file; by default GATEWAY_CONFIG, or ./gateway.toml."),

@@ -82,6 +82,8 @@ def _announce(origin: str, settings: Settings) -> None:
     if settings.http.graphiql:
         console.print(f"  [bold]GraphiQL[/]          {address} (open it in a browser)")
     console.print(f"  [bold]Health[/]            {origin}/health/ready")
+    if settings.auth.anonymous:
+        console.print("  [bold]Open[/]              anybody may ask, without credentials (auth.anonymous)")
     demo = ", ".join(sorted(demo_sources(settings)))
     if demo:
         console.print(f"  [bold]Demo data[/]         {demo_folder(settings)} ({demo})")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from gateway.answers import Answer
 from gateway.app import make_pipeline
-from gateway.cli.console import ConfigOption, console, errors, failing_clearly, log_to_stderr
+from gateway.cli.console import UNBROKEN, ConfigOption, console, errors, failing_clearly, log_to_stderr
 from gateway.cli.dev import build
 from gateway.cli.explained import error_lines, mistakes, tree_of
 from gateway.errors import ConfigError, RequestError
@@ -30,8 +30,6 @@ QueryArgument = Annotated[
 
 ROLLBACK_SECONDS = 0.1
 """A rollback is not waited for; after it the connection that has the statements prepared is free again."""
-UNBROKEN = 10_000
-"""Characters of a line where it goes to a file or a program."""
 
 
 def explain(

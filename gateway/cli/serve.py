@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from gateway.app import create_app
-from gateway.cli.console import ConfigOption, failing_clearly, log_to_stderr
+from gateway.cli.console import ConfigOption, errors, failing_clearly, log_to_stderr
 from gateway.cli.dev import HostOption, PortOption, with_options
 from gateway.graph import load_graph
-from gateway.server import listen, serve
-from gateway.settings import load
+from gateway.server import listen, origin_of, serve
+from gateway.settings import Settings, load
 
 
 def serve_command(
@@ -24,4 +24,15 @@ def serve_command(
         listener = listen(settings.http.host, settings.http.port)
         log_to_stderr()
         app = create_app(settings, load_graph(settings.graph))
-        serve(app, listener, settings, drain=app.drain)
+        serve(app, listener, settings, lambda: _announce(origin_of(listener), settings), app.drain)
+
+
+def _announce(origin: str, settings: Settings) -> None:
+    errors.print(f"gateway: {origin}{settings.http.path}", markup=False)
+    if settings.auth.anonymous:
+        errors.print("gateway: anybody may ask, without credentials (auth.anonymous)", markup=False)
+    elif not settings.auth.issuers:
+        errors.print(
+            "gateway: only clients with an API key may ask (gateway clients create), as there are no auth.issuers",
+            markup=False,
+        )

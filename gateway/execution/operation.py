@@ -32,6 +32,7 @@ from gateway.execution.arguments import variables_in
 from gateway.execution.planner import Planner
 from gateway.execution.reader import Reader, Scope
 from gateway.execution.variables import NO_VARIABLES, Variables
+from gateway.execution.viewer_dependence import sees_viewer
 
 MAXIMUM_PLANNERS = 64
 """Of one operation: variables of @skip and @include are few, and mostly the same."""
@@ -97,6 +98,11 @@ class Operation:
         """Whether it is executed by the rules that plans follow."""
         propagates = not any(each.name.value == DISABLE_PROPAGATION for each in self.node.directives or ())
         return propagates and not self.is_incremental
+
+    @cached_property
+    def sees_viewer(self) -> bool:
+        """Whether something in the answer may depend on who asks."""
+        return sees_viewer(self.schema, self.node, self.fragments.values())
 
     @cached_property
     def _has_variables(self) -> bool:

@@ -41,6 +41,7 @@ from gateway.execution.plan import (
 )
 from gateway.execution.reader import Reader
 from gateway.execution.shapes import Place, RowShape, strawberry_field
+from gateway.execution.viewer_dependence import is_function_of_row
 from gateway.execution.write_plan import MutationPlan, WriteRoot, plan_mutation
 from resolvers.aggregates import select_aggregate
 from resolvers.annotations import Shape
@@ -278,11 +279,9 @@ class Planner:
 
     def _is_simple(self, field: StrawberryField, place: Place) -> bool:
         """Whether the field is a function of the row alone."""
-        resolver = field.base_resolver
-        if resolver is None or field.extensions or place.definition.args or self._schema.exception_handlers:
+        if field.extensions or place.definition.args or self._schema.exception_handlers:
             return False
-        others = (resolver.info_parameter, resolver.root_parameter, resolver.parent_parameter)
-        return resolver.self_parameter is not None and not any(others)
+        return is_function_of_row(field)
 
     def _relation(
         self, parents: RowShape, place: Place, field: RelationField, trail: Trail, *, alone: bool

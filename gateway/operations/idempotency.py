@@ -9,6 +9,7 @@ import orjson
 
 from gateway.errors import BadRequest
 from resolvers.context import Idempotency
+from resolvers.viewer import ANONYMOUS, Viewer
 
 HEADER = b"idempotency-key"
 """https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"""
@@ -42,8 +43,13 @@ def read_key(extensions: Mapping[str, Any] | None) -> str | None:
     return key
 
 
-def identify(key: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None) -> Idempotency:
-    """What the request is recognised by."""
+def identify(
+    key: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None, viewer: Viewer = ANONYMOUS
+) -> Idempotency:
+    """What the request is recognised by. The same key of another viewer is another key."""
+    if not viewer.is_anonymous:
+        who = hashlib.sha256(orjson.dumps(viewer.identity)).hexdigest()
+        key = f"{who} {key}"  # which no client can send, for it has a space
     try:
         text = orjson.dumps([query, variables or {}, operation_name], default=_of_file, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # of integers beyond 64 bits and lone surrogates

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.errors import BadRequest, PersistedQueryNotSupported
 from gateway.operations.idempotency import read_key
+from resolvers.viewer import ANONYMOUS, Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,10 @@ class OperationRequest:
     """By which a mutation that is sent again is recognised, and not done again."""
     resume_from: str | None = None
     """The cursor of the last event that a subscriber got earlier."""
+    viewer: Viewer = ANONYMOUS
 
 
-def read_parameters(parameters: object, *, read_only: bool = False) -> OperationRequest:
+def read_parameters(parameters: object, *, read_only: bool = False, viewer: Viewer = ANONYMOUS) -> OperationRequest:
     """The request that the decoded JSON object `parameters` makes. Raises RequestError when it makes none."""
     if not isinstance(parameters, dict):
         raise BadRequest('A request is a JSON object like {"query": "{ __typename }"}.')
@@ -50,4 +52,4 @@ def read_parameters(parameters: object, *, read_only: bool = False) -> Operation
         raise BadRequest("query is missing: send the text of an operation.")
     explain = extensions is not None and extensions.get("explain") is True
     key = read_key(extensions)
-    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from)
+    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from, viewer)

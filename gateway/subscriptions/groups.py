@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 
 import orjson
 from graphql import located_error
@@ -20,6 +21,7 @@ from resolvers.change_cursors import decode_position
 from resolvers.context import Context
 from resolvers.definition import Entity
 from resolvers.errors import InvalidCursor
+from resolvers.viewer import ANONYMOUS, Viewer
 
 
 class Subscriptions:
@@ -29,7 +31,7 @@ class Subscriptions:
         self,
         entities: Iterable[Entity],
         sources: Registry,
-        make_context: Callable[[], Context],
+        make_context: Callable[[Viewer], Context],
         *,
         queue: int,
         seconds: float,
@@ -45,16 +47,23 @@ class Subscriptions:
         self.counts = Counts()
 
     async def open(
-        self, operation: Operation, variables: VariableValues, plan: WatchPlan, resume_from: str | None = None
+        self,
+        operation: Operation,
+        variables: VariableValues,
+        plan: WatchPlan,
+        resume_from: str | None = None,
+        viewer: Viewer = ANONYMOUS,
     ) -> Stream:
         """The events of one subscriber: behind the cursor, or from now on.
 
+        Events in which nothing depends on who asks are the same for all viewers.
         Raises GatewayErrors, and a located GraphQLError for arguments that make no sense.
         """
-        key = (operation, orjson.dumps(variables.coerced, default=repr, option=orjson.OPT_SORT_KEYS), ())
+        asks = viewer if operation.sees_viewer else ANONYMOUS
+        key = (operation, orjson.dumps(variables.coerced, default=repr, option=orjson.OPT_SORT_KEYS), asks)
         group = self.groups.get(key)
         if group is None:
-            group = self.groups[key] = self._group(key, operation, variables, plan)
+            group = self.groups[key] = self._group(key, operation, variables, plan, asks)
         try:
             group.enter()
             await group.ready()
@@ -70,12 +79,14 @@ class Subscriptions:
         for hub in self._hubs.values():
             await hub.close()
 
-    def _group(self, key: Hashable, operation: Operation, variables: VariableValues, plan: WatchPlan) -> Group:
+    def _group(
+        self, key: Hashable, operation: Operation, variables: VariableValues, plan: WatchPlan, viewer: Viewer
+    ) -> Group:
         try:
             watches = plan.field.watches(plan.arguments.bind(variables))
         except Exception as error:
             raise located_error(error, plan.place.nodes, [plan.place.key]) from error
-        evaluation = Evaluation(operation, variables, plan, watches, self._make_context, self.seconds)
+        evaluation = Evaluation(operation, variables, plan, watches, partial(self._make_context, viewer), self.seconds)
         hubs = {source: self._hub(source) for source in evaluation.sources}
         return Group(evaluation, hubs, self.counts, lambda group: self._forget(key, group))
 

@@ -7,12 +7,16 @@ A client reserves a stream (PUT), opens it (GET), starts operations whose result
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from starlette.types import Scope, Send
 
 from gateway.answers import Answer
-from gateway.errors import AlreadyExists, BadRequest, StreamNotFound
+from gateway.auth.credentials import of_headers
+from gateway.auth.errors import ViewerChanged
+from gateway.auth.session import Session
+from gateway.errors import AlreadyExists, BadRequest, RequestError, StreamNotFound
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import SubscriptionSettings
@@ -42,6 +46,8 @@ def _parameter(scope: Scope, name: bytes) -> str:
 class _EventStream:
     """A reservation, and the event stream that fulfils it."""
 
+    session: Session
+
     def __init__(self, pipeline: Pipeline, limit: int) -> None:
         self.operations = Operations(pipeline, limit)
         self.is_taken = False
@@ -58,6 +64,11 @@ class _EventStream:
         await self.opened.wait()
         if self._send is not None:
             await write(self._send, data)
+
+    def end(self, error: RequestError) -> None:
+        """Its viewer is gone: what is under way ends with the stream, of which its client reserves another."""
+        self.ended.set()
+        self.opened.set()
 
     async def leave(self) -> None:
         try:
@@ -101,26 +112,32 @@ class EventStreams:
         """`read` has the request's parameters, if it `opens` no stream. Raises RequestError, ClientDisconnected."""
         method = exchange.scope["method"]
         if method == "PUT":
-            await _respond(exchange, 201, self._reserve().encode())
+            await _respond(exchange, 201, self._reserve(exchange).encode())
         elif method == "DELETE":
             operation_id = _parameter(exchange.scope, b"operationId")
-            self._find(token).operations.stop(operation_id)
+            self._find(token, exchange).operations.stop(operation_id)
             await _respond(exchange, 200)
         elif opens:
-            await self._open(self._find(token), exchange)
+            await self._open(self._find(token, exchange), exchange)
         else:
-            self._start(self._find(token), await read(), exchange)
+            self._start(self._find(token, exchange), await read(), exchange)
             await _respond(exchange, 202)
 
-    def _find(self, token: str) -> _EventStream:
+    def _find(self, token: str, exchange: Exchange) -> _EventStream:
+        """The stream that this viewer has reserved, whose stay is prolonged by newer credentials."""
         try:
-            return self._streams[token]
-        except KeyError:
+            stream = self._streams[token]
+            stream.session.renew(exchange.viewer, of_headers(exchange.headers))
+            return stream
+        except (KeyError, ViewerChanged):
             raise StreamNotFound("No event stream is reserved under this token; reserve one by PUT.") from None
 
-    def _reserve(self) -> str:
+    def _reserve(self, exchange: Exchange) -> str:
         stream = _EventStream(self._pipeline, self._settings.operations)
         left = self._connections.join(stream.leave)
+        stream.session = Session(
+            self._pipeline.authenticator, exchange.viewer, of_headers(exchange.headers), stream.end
+        )
         token = secrets.token_urlsafe(24)
         self._streams[token] = stream
         life = asyncio.create_task(self._live(token, stream, left))
@@ -131,12 +148,13 @@ class EventStreams:
     async def _live(self, token: str, stream: _EventStream, left: Callable[[], None]) -> None:
         """A reservation that its client does not use ends soon."""
         try:
-            async with asyncio.timeout(self._settings.init_timeout):
-                await stream.opened.wait()
-            await stream.ended.wait()
-        except TimeoutError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.init_timeout):
+                    await stream.opened.wait()
+                await stream.ended.wait()
             await stream.operations.cancel()
         finally:
+            stream.session.close()
             del self._streams[token]
             left()
 
@@ -159,7 +177,8 @@ class EventStreams:
         await send({"type": "http.response.body", "body": b""})
 
     def _start(self, stream: _EventStream, parameters: object, exchange: Exchange) -> None:
-        request = read_parameters(parameters, read_only=exchange.scope["method"] == "GET")
+        read_only = exchange.scope["method"] == "GET"
+        request = read_parameters(parameters, read_only=read_only, viewer=exchange.viewer)
         extensions = parameters.get("extensions") if isinstance(parameters, dict) else None
         operation_id = (extensions or {}).get("operationId")
         if not isinstance(operation_id, str) or not operation_id:

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from datasources.deadlines import Timers
 from gateway.errors import PayloadTooLarge, RequestTimeout
+from resolvers.viewer import Viewer
 
 BODY_SECONDS = 30
 """Within which a body has to arrive."""
@@ -19,6 +20,8 @@ WATCH_AFTER = 0.05
 WATCHES = Timers(WATCH_AFTER)
 
 CORRELATION_ID = b"x-correlation-id"
+VARY = b"Accept, Authorization, Origin, X-Api-Key"
+"""What answers depend on, for caches on the way."""
 _SANE_ID = re.compile(rb"[\w.:+/=-]{1,128}\Z")
 
 T = TypeVar("T")
@@ -37,6 +40,8 @@ class Exchange:
     receive: Receive
     send: Send
     correlation_id: str
+    headers: Mapping[bytes, bytes]
+    viewer: Viewer
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:

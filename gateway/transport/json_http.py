@@ -11,13 +11,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.answers import Answer, encode, failed, refused
-from gateway.errors import (
-    BadRequest,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    RequestError,
-    UnsupportedMediaType,
-)
+from gateway.auth.errors import Unauthenticated
+from gateway.errors import BadRequest, MethodNotAllowed, PayloadTooLarge, RequestError, UnsupportedMediaType
 from gateway.operations.idempotency import with_key
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
@@ -26,6 +21,7 @@ from gateway.transport.csrf import prevent_csrf
 from gateway.transport.event_streams import EventStreams, token_of
 from gateway.transport.exchange import (
     CORRELATION_ID,
+    VARY,
     ClientDisconnected,
     Exchange,
     correlation_id_of,
@@ -37,6 +33,7 @@ from gateway.transport.exchange import (
 from gateway.transport.negotiation import EVENT_STREAM, GRAPHQL_JSON, HTML, JSON, Accepted, negotiate
 from gateway.transport.streaming import Streaming
 from gateway.transport.uploads import is_upload, read_upload
+from resolvers.viewer import Viewer
 
 Headers = Mapping[bytes, bytes]
 
@@ -77,29 +74,31 @@ class JsonHttp:
                 await self._page(scope, receive, send)
                 return
             media_type = GRAPHQL_JSON if accepted.answer == GRAPHQL_JSON else JSON
+            viewer = await self._pipeline.authenticator.of_headers(headers)
             token = token_of(scope, headers)
             if token or scope["method"] in ("PUT", "DELETE"):
-                exchange = Exchange(scope, receive, send, correlation_id)
+                exchange = Exchange(scope, receive, send, correlation_id, headers, viewer)
                 read = partial(self._parameters, scope, headers, receive)
                 await self._event_streams.respond(exchange, token, accepted.answer == EVENT_STREAM, read)
                 return
             if is_upload(headers):
                 async with self._upload(scope, headers, receive) as uploaded:
                     parameters = with_key(uploaded, headers)
-                    answer = await unless_disconnected(receive, self._answer(parameters, correlation_id))
+                    answer = await unless_disconnected(receive, self._answer(parameters, viewer, correlation_id))
             else:
                 parameters = await self._parameters(scope, headers, receive)
                 read_only = scope["method"] == "GET"
                 if accepted.stream and isinstance(parameters, dict):
-                    request = read_parameters(parameters, read_only=read_only)
-                    streamed = await self._streaming.respond(
-                        Exchange(scope, receive, send, correlation_id), request, accepted
-                    )
+                    request = read_parameters(parameters, read_only=read_only, viewer=viewer)
+                    exchange = Exchange(scope, receive, send, correlation_id, headers, viewer)
+                    streamed = await self._streaming.respond(exchange, request, accepted)
                     if streamed is None:
                         return
                     answer = streamed
                 else:
-                    answer = await unless_disconnected(receive, self._answer(parameters, correlation_id, read_only))
+                    answer = await unless_disconnected(
+                        receive, self._answer(parameters, viewer, correlation_id, read_only)
+                    )
         except ClientDisconnected:
             return
         except RequestError as error:
@@ -134,12 +133,15 @@ class JsonHttp:
             raise MethodNotAllowed("Send files by POST.", allow="POST")
         return read_upload(scope, receive, self._settings.max_upload)
 
-    async def _answer(self, parameters: object, correlation_id: str, read_only: bool = False) -> Answer | list[Answer]:
+    async def _answer(
+        self, parameters: object, viewer: Viewer, correlation_id: str, read_only: bool = False
+    ) -> Answer | list[Answer]:
         if isinstance(parameters, list):
-            return await self._batch(parameters, correlation_id)
-        return await self._pipeline.run(read_parameters(parameters, read_only=read_only), correlation_id)
+            return await self._batch(parameters, viewer, correlation_id)
+        request = read_parameters(parameters, read_only=read_only, viewer=viewer)
+        return await self._pipeline.run(request, correlation_id)
 
-    async def _batch(self, batch: list[object], correlation_id: str) -> list[Answer]:
+    async def _batch(self, batch: list[object], viewer: Viewer, correlation_id: str) -> list[Answer]:
         maximum = self._settings.max_batch
         if maximum == 0:
             raise BadRequest("This gateway takes one operation in a request, not an array of them.")
@@ -147,11 +149,11 @@ class JsonHttp:
             raise BadRequest("The batch is empty.")
         if len(batch) > maximum:
             raise PayloadTooLarge(f"The batch has {len(batch)} operations; {maximum} may be sent.")
-        return await asyncio.gather(*(self._one_of_batch(each, correlation_id) for each in batch))
+        return await asyncio.gather(*(self._one_of_batch(each, viewer, correlation_id) for each in batch))
 
-    async def _one_of_batch(self, parameters: object, correlation_id: str) -> Answer:
+    async def _one_of_batch(self, parameters: object, viewer: Viewer, correlation_id: str) -> Answer:
         try:
-            return await self._pipeline.run(read_parameters(parameters), correlation_id)
+            return await self._pipeline.run(read_parameters(parameters, viewer=viewer), correlation_id)
         except RequestError as error:
             return refused(error)
 
@@ -196,7 +198,7 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
     headers = [
         (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),
-        (b"vary", b"Accept, Origin"),
+        (b"vary", VARY),
         (b"x-content-type-options", b"nosniff"),
     ]
     if isinstance(answer, list):
@@ -206,6 +208,8 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
         headers.append((b"retry-after", str(answer.refused.retry_after).encode()))
     if isinstance(answer.refused, MethodNotAllowed):
         headers.append((b"allow", answer.refused.allow.encode()))
+    if isinstance(answer.refused, Unauthenticated):
+        headers.append((b"www-authenticate", answer.refused.challenge.encode()))
     await respond(send, status, headers, encode(answer.content))
 
 

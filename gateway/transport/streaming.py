@@ -9,13 +9,15 @@ from typing import Protocol
 from starlette.types import Send
 
 from gateway.answers import Answer, broken, refused
-from gateway.errors import ShuttingDown
+from gateway.auth.credentials import of_headers
+from gateway.auth.session import Session
+from gateway.errors import RequestError, ShuttingDown
 from gateway.operations.request import OperationRequest
 from gateway.pipeline import Pipeline
 from gateway.settings import SubscriptionSettings
 from gateway.subscriptions.stream import Event, Stream
 from gateway.transport.connections import Connections
-from gateway.transport.exchange import CORRELATION_ID, ClientDisconnected, Exchange, headers_of, unless_disconnected
+from gateway.transport.exchange import CORRELATION_ID, VARY, ClientDisconnected, Exchange, unless_disconnected
 from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import EVENT_STREAM, MULTIPART, Accepted
 from gateway.transport.sse import Sse
@@ -53,7 +55,7 @@ class Streaming:
     async def respond(self, exchange: Exchange, request: OperationRequest, accepted: Accepted) -> Answer | None:
         """None when it is done, or the answer that is to be sent as JSON. Raises RequestError, ClientDisconnected."""
         send, correlation_id = exchange.send, exchange.correlation_id
-        last_event_id = headers_of(exchange.scope).get(LAST_EVENT_ID)
+        last_event_id = exchange.headers.get(LAST_EVENT_ID)
         if last_event_id is not None:
             request = replace(request, resume_from=last_event_id.decode("latin-1"))
         outcome = await unless_disconnected(exchange.receive, self._pipeline.subscribe(request, correlation_id))
@@ -70,37 +72,42 @@ class Streaming:
     async def _carry(self, stream: Stream, framing: Framing, exchange: Exchange) -> None:
         send, correlation_id = exchange.send, exchange.correlation_id
         pump: asyncio.Task[None] | None = None
-        leaving = False
+        ending: RequestError | None = None
 
-        async def leave() -> None:
-            nonlocal leaving
-            leaving = True
+        def end(error: RequestError) -> None:
+            nonlocal ending
+            ending = error
             if pump is not None:
                 pump.cancel()
+
+        async def leave() -> None:
+            end(ShuttingDown("The gateway is being stopped."))
 
         try:
             left = self._connections.join(leave)
         except BaseException:
             await stream.close()
             raise
+        session = Session(self._pipeline.authenticator, exchange.viewer, of_headers(exchange.headers), end)
         last = framing.complete
         try:
             await start(send, framing.content_type, correlation_id)
             await write(send, framing.opening)
             async with beating(send, framing.heartbeat, self._heartbeat):
                 pump = asyncio.create_task(_pump(stream, framing, send))
-                if leaving:
+                if ending is not None:
                     pump.cancel()
                 await unless_disconnected(exchange.receive, pump)
         except asyncio.CancelledError:
-            if not leaving:
+            if ending is None:
                 raise
-            last = framing.broken(refused(ShuttingDown("The gateway is being stopped.")))
+            last = framing.broken(refused(ending))
         except ClientDisconnected:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told and the operator gets a log
             last = framing.broken(broken(error, correlation_id))
         finally:
+            session.close()
             left()
             await stream.close()
         await send({"type": "http.response.body", "body": last})
@@ -117,7 +124,7 @@ async def start(send: Send, content_type: bytes, correlation_id: str) -> None:
         (b"content-type", content_type),
         (CORRELATION_ID, correlation_id.encode()),
         (b"cache-control", b"no-cache, no-transform"),
-        (b"vary", b"Accept, Origin"),
+        (b"vary", VARY),
         (b"x-accel-buffering", b"no"),  # nginx would gather events
         (b"x-content-type-options", b"nosniff"),
     ]

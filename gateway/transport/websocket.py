@@ -9,12 +9,10 @@ import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.answers import Answer, encode, failed, refused
-from gateway.errors import (
-    AlreadyExists,
-    BadRequest,
-    RequestError,
-    ShuttingDown,
-)
+from gateway.auth.credentials import NONE, Credentials, of_headers
+from gateway.auth.errors import AuthenticationUnavailable, Unauthenticated, ViewerChanged
+from gateway.auth.session import Session
+from gateway.errors import AlreadyExists, BadRequest, RequestError, ShuttingDown
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import SubscriptionSettings
@@ -22,18 +20,26 @@ from gateway.subscriptions.stream import Event
 from gateway.transport.connections import Connections
 from gateway.transport.exchange import CORRELATION_ID, correlation_id_of, headers_of
 from gateway.transport.frames import SEND_NOW
+from gateway.transport.messages import (
+    FORBIDDEN,
+    INIT_TIMEOUT,
+    INTERNAL_ERROR,
+    INVALID_MESSAGE,
+    SUBPROTOCOL_NOT_ACCEPTABLE,
+    SUBSCRIBER_EXISTS,
+    TOO_MANY_INITS,
+    UNAUTHORIZED,
+    Close,
+    Closed,
+    check_payload,
+    credentials_of,
+    id_of,
+    read,
+)
 from gateway.transport.operations import Operations
 from gateway.transport.origins import Origins
 
 SUBPROTOCOL = "graphql-transport-ws"
-
-INVALID_MESSAGE = 4400
-UNAUTHORIZED = 4401
-SUBPROTOCOL_NOT_ACCEPTABLE = 4406
-INIT_TIMEOUT = 4408
-SUBSCRIBER_EXISTS = 4409
-TOO_MANY_INITS = 4429
-INTERNAL_ERROR = 4500
 
 MAXIMUM_REASON = 123
 """Bytes that a close frame has room for."""
@@ -57,7 +63,7 @@ class WebSocket:
         if not _is_allowed(headers, self._origins):
             await send({"type": "websocket.close"})  # before it is accepted, this is a 403
             return
-        socket = _Socket(self._pipeline, self._settings, correlation_id, send, _send_now(scope))
+        socket = _Socket(self._pipeline, self._settings, headers, correlation_id, send, _send_now(scope))
         try:
             left = self._connections.join(socket.leave)
         except RequestError as error:
@@ -88,24 +94,22 @@ def _send_now(scope: Scope) -> SendNow:
     return (lambda text: False) if found is None else found
 
 
-class _Closed(Exception):
-    """The socket is no more."""
-
-
-class _Close(Exception):
-    """The client broke the protocol."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 class _Socket:
     """One connection."""
 
     def __init__(
-        self, pipeline: Pipeline, settings: SubscriptionSettings, correlation_id: str, send: Send, send_now: SendNow
+        self,
+        pipeline: Pipeline,
+        settings: SubscriptionSettings,
+        headers: Mapping[bytes, bytes],
+        correlation_id: str,
+        send: Send,
+        send_now: SendNow,
     ) -> None:
+        self._authenticator = pipeline.authenticator
+        self._headers = headers
+        self._session: Session | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._operations = Operations(pipeline, settings.operations, self.give_up)
         self._init_timeout = settings.init_timeout
         self._correlation_id = correlation_id
@@ -122,15 +126,19 @@ class _Socket:
         try:
             await self._initialise(receive)
             while True:
-                await self._handle(await _read(receive))
-        except _Close as close:
+                await self._handle(await read(receive))
+        except Close as close:
             await self.close(close.code, str(close))
-        except _Closed:
+        except (Unauthenticated, ViewerChanged, AuthenticationUnavailable) as error:
+            await self.give_up(error)
+        except Closed:
             self.is_closed = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told and the operator gets a log
             failed(error, self._correlation_id)
             await self.close(INTERNAL_ERROR, "Internal server error")
         finally:
+            if self._session is not None:
+                self._session.close()
             await self._operations.cancel()
 
     async def accept(self, subprotocols: Sequence[str]) -> bool:
@@ -161,47 +169,64 @@ class _Socket:
             self.is_closed = True
 
     async def give_up(self, error: RequestError) -> None:
-        await self.close(error.close_code or INTERNAL_ERROR, str(error))
+        reason = f"{error.code}: {error}" if error.close_code == FORBIDDEN else str(error)
+        await self.close(error.close_code or INTERNAL_ERROR, reason)
 
     async def _initialise(self, receive: Receive) -> None:
         try:
             async with asyncio.timeout(self._init_timeout):
-                while (message := await _read(receive))["type"] != "connection_init":
+                while (message := await read(receive))["type"] != "connection_init":
                     if message["type"] == "subscribe":
-                        raise _Close(UNAUTHORIZED, "Unauthorized")
+                        raise Close(UNAUTHORIZED, "Unauthorized")
                     await self._handle(message)
         except TimeoutError:
-            raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
-        _check_payload(message)
+            raise Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
+        credentials = credentials_of(message)
+        if credentials == NONE:
+            credentials = of_headers(self._headers)
+        viewer = await self._authenticator.authenticate(credentials)
+        self._session = Session(self._authenticator, viewer, credentials, self._end)
         await self._say({"type": "connection_ack"})
+
+    def _end(self, error: RequestError) -> None:
+        self._ending = asyncio.create_task(self.give_up(error))
+
+    async def _renew(self, credentials: Credentials) -> None:
+        """Raises ViewerChanged, Unauthenticated, AuthenticationUnavailable."""
+        viewer = await self._authenticator.authenticate(credentials)
+        if self._session is not None:
+            self._session.renew(viewer, credentials)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "subscribe":
-                await self._subscribe(_id_of(message), message.get("payload"))
+                await self._subscribe(id_of(message), message.get("payload"))
             case "complete":
-                self._operations.stop(_id_of(message))
+                self._operations.stop(id_of(message))
             case "ping":
-                _check_payload(message)
-                payload = message.get("payload")
+                credentials = credentials_of(message)
+                payload = message.get("payload") if credentials == NONE else None
+                if credentials != NONE:
+                    await self._renew(credentials)
                 await self._say({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
             case "pong":
-                _check_payload(message)
+                check_payload(message)
             case "connection_init":
-                raise _Close(TOO_MANY_INITS, "Too many initialisation requests")
+                raise Close(TOO_MANY_INITS, "Too many initialisation requests")
             case _:
-                raise _Close(INVALID_MESSAGE, "There is no message of this type.")
+                raise Close(INVALID_MESSAGE, "There is no message of this type.")
 
     async def _subscribe(self, name: str, payload: object) -> None:
         channel = _Channel(self, name)
         self._subscribed += 1
         try:
-            request = read_parameters(payload)
+            assert self._session is not None  # noqa: S101 - nothing is subscribed to before the acknowledgement
+            request = read_parameters(payload, viewer=self._session.viewer())
             self._operations.start(name, request, f"{self._correlation_id}.{self._subscribed}", channel)
         except BadRequest as error:
-            raise _Close(INVALID_MESSAGE, str(error)) from None
+            raise Close(INVALID_MESSAGE, str(error)) from None
         except AlreadyExists:
-            raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {name} already exists") from None
+            raise Close(SUBSCRIBER_EXISTS, f"Subscriber for {name} already exists") from None
         except RequestError as error:
             await channel.end(refused(error))
 
@@ -241,29 +266,3 @@ class _Channel:
     async def _say(self, rest: str) -> None:
         if not self._socket.is_closed:
             await self._socket.transmit({"type": "websocket.send", "text": f"{self._head}{rest}}}"})
-
-
-async def _read(receive: Receive) -> dict[str, Any]:
-    """The client's next message, which has a type. Raises _Close, _Closed."""
-    received = await receive()
-    if received["type"] == "websocket.disconnect":
-        raise _Closed
-    try:
-        message = orjson.loads(received.get("text") or b"")
-    except ValueError:
-        raise _Close(INVALID_MESSAGE, "The message is not JSON text.") from None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise _Close(INVALID_MESSAGE, "A message is an object with a type.")
-    return message
-
-
-def _id_of(message: dict[str, Any]) -> str:
-    name = message.get("id")
-    if not isinstance(name, str) or not name:
-        raise _Close(INVALID_MESSAGE, f"A {message['type']} message has an id, which is a string.")
-    return name
-
-
-def _check_payload(message: dict[str, Any]) -> None:
-    if not isinstance(message.get("payload"), dict | None):
-        raise _Close(INVALID_MESSAGE, f"The payload of {message['type']} is an object, if there is one.")

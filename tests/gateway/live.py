@@ -15,6 +15,7 @@ from gateway.graph import make_graph
 from gateway.operations.request import OperationRequest
 from gateway.pipeline import Pipeline
 from gateway.settings import HttpSettings, LimitSettings, Settings, SubscriptionSettings
+from gateway.settings_auth import AuthSettings
 from gateway.subscriptions.stream import Event, Mailbox, Stream
 from resolvers.context import Context
 from resolvers.errors import BadUserInput
@@ -97,12 +98,17 @@ def bell(monkeypatch: pytest.MonkeyPatch) -> Bell:
 
 
 def live_settings(
-    http: HttpSettings | None = None, limits: LimitSettings | None = None, drain: float = 1, **subscriptions: Any
+    http: HttpSettings | None = None,
+    limits: LimitSettings | None = None,
+    drain: float = 1,
+    auth: AuthSettings | None = None,
+    **subscriptions: Any,
 ) -> Settings:
     return Settings(
         http=http or HttpSettings(),
         limits=limits or LimitSettings(),
         drain=drain,
+        auth=auth or AuthSettings(anonymous=True),
         subscriptions=SubscriptionSettings(**subscriptions),
     )
 

@@ -15,6 +15,7 @@ from datasources.registry import Registry
 from gateway.app import create_app
 from gateway.graph import Graph, make_graph
 from gateway.settings import HttpSettings, LimitSettings, Settings
+from gateway.settings_auth import AuthSettings
 from resolvers import Connection, belongs_to, computed, entity, has_many, query_type
 
 
@@ -77,18 +78,26 @@ def shop_sources(**others: Datasource) -> Registry:
 
 
 def shop_app(
-    http: HttpSettings | None = None, limits: LimitSettings | None = None, sources: Registry | None = None
+    http: HttpSettings | None = None,
+    limits: LimitSettings | None = None,
+    sources: Registry | None = None,
+    auth: AuthSettings | None = None,
 ) -> Starlette:
-    settings = Settings(http=http or HttpSettings(), limits=limits or LimitSettings())
+    settings = Settings(
+        http=http or HttpSettings(), limits=limits or LimitSettings(), auth=auth or AuthSettings(anonymous=True)
+    )
     return create_app(settings, shop_graph(), sources or shop_sources())
 
 
 @asynccontextmanager
 async def shop_client(
-    http: HttpSettings | None = None, limits: LimitSettings | None = None, sources: Registry | None = None
+    http: HttpSettings | None = None,
+    limits: LimitSettings | None = None,
+    sources: Registry | None = None,
+    auth: AuthSettings | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app, which runs in this event loop with its lifespan."""
-    app = shop_app(http, limits, sources)
+    app = shop_app(http, limits, sources, auth)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

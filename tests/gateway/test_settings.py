@@ -7,7 +7,8 @@ import pytest
 from datasources.resilience import Resilience
 from datasources.rest import Batch
 from gateway.errors import ConfigError
-from gateway.settings import DevSettings, ResourceSettings, load
+from gateway.settings import DevSettings, load
+from gateway.settings_sources import ResourceSettings
 
 EXAMPLE = """
 graph = "shop"
@@ -72,6 +73,13 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
     monkeypatch.setenv("GATEWAY_CONFIG", "a.toml")
     assert load().graph == "a"
     assert load(Path("b.toml")).graph == "b"
+
+
+ISSUER = """
+[auth.issuers.company]
+issuer = 'https://login.example/'
+audience = ['https://data.example']
+"""
 
 
 @pytest.mark.parametrize(
@@ -167,6 +175,62 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypat
             "gateway.toml: limits: must have a page_default of page_maximum at most, which is 10.",
             id="page-sizes",
         ),
+        pytest.param(
+            ISSUER + "jwks = 'http://login.example/keys'",
+            "gateway.toml: auth.issuers.company.jwks: must be an https: address, or a file: what http: brings may be "
+            "anybody's keys; it is 'http://login.example/keys'.",
+            id="plain-http",
+        ),
+        pytest.param(
+            ISSUER, "gateway.toml: auth.issuers.company: must have one of jwks, keys and secret.", id="no-keys"
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nkeys = ['x']",
+            "gateway.toml: auth.issuers.company: must have one of jwks, keys and secret.",
+            id="two-kinds-of-keys",
+        ),
+        pytest.param(
+            ISSUER + "secret = 'hush'",
+            "gateway.toml: auth.issuers.company.secret: must have 32 bytes or more.",
+            id="short-secret",
+        ),
+        pytest.param(
+            ISSUER + "secret = 7", "gateway.toml: auth.issuers.company.secret: must be a valid string.", id="no-secret"
+        ),
+        pytest.param(
+            ISSUER + f"secret = '{'x' * 32}'",
+            'gateway.toml: auth.issuers.company: must have algorithms = ["HS256"], or its like, with a secret, and '
+            "others with keys.",
+            id="secret-and-other-algorithms",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nalgorithms = ['HS256', 'RS256']",
+            'gateway.toml: auth.issuers.company: must have algorithms = ["HS256"], or its like, with a secret, and '
+            "others with keys.",
+            id="keys-as-secrets",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\nalgorithms = ['none']",
+            "gateway.toml: auth.issuers.company.algorithms.0: must be 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', "
+            "'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'HS256', 'HS384' or 'HS512'; it is 'none'.",
+            id="algorithm-none",
+        ),
+        pytest.param(
+            "[auth.issuers.company]\nissuer = 'x'\njwks = 'a.json'",
+            "gateway.toml: auth.issuers.company.audience: is missing.",
+            id="no-audience",
+        ),
+        pytest.param(
+            ISSUER + "jwks = 'a.json'\n[auth.issuers.other]\nissuer = 'https://login.example/'\naudience = []\n"
+            "jwks = 'a.json'",
+            "gateway.toml: auth.issuers: must each have an issuer of its own.",
+            id="the-same-issuer-twice",
+        ),
+        pytest.param(
+            "[control]\nurl = 'mysql://u:secret@host/db'",
+            "gateway.toml: control.url: must begin with postgresql+asyncpg:.",
+            id="control",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
@@ -229,3 +293,12 @@ def test_a_mistake_in_a_variable_names_it(
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "tcp://10.0.0.1:8000")  # as Kubernetes sets for a service called gateway
     assert load().http.port == 8000
+
+
+def test_a_secret_may_come_from_a_variable_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gateway.toml").write_text(ISSUER + "algorithms = ['HS256']")
+    monkeypatch.setenv("GATEWAY_AUTH__ISSUERS__COMPANY__SECRET", "x" * 32)
+    issuer = load().auth.issuers["company"]
+    assert issuer.secret is not None
+    assert (issuer.issuer, issuer.secret.get_secret_value()) == ("https://login.example/", "x" * 32)
+    assert "x" * 32 not in repr(issuer)

@@ -19,7 +19,9 @@ from datasources.sql import PostgresSource, postgres_changes
 from gateway.app import create_app
 from gateway.errors import ConfigError
 from gateway.graph import Graph, make_graph
-from gateway.settings import RedisSettings, Settings, SourceSettings
+from gateway.settings import RedisSettings, Settings
+from gateway.settings_auth import AuthSettings
+from gateway.settings_sources import SourceSettings
 from resolvers import entity, mutation_type, query_type, subscription_type
 from tests.datasources.sql.loading import load_postgres
 from tests.support.postgres import Postgres, connected, running_postgres
@@ -76,7 +78,7 @@ async def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Async
 
 def settings_of(database: str, redis: str) -> Settings:
     sources = {"erp": SourceSettings(url=SecretStr(database))}
-    return Settings(sources=sources, redis=RedisSettings(url=SecretStr(redis)))
+    return Settings(sources=sources, redis=RedisSettings(url=SecretStr(redis)), auth=AuthSettings(anonymous=True))
 
 
 @asynccontextmanager

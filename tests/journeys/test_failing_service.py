@@ -16,7 +16,9 @@ from starlette.routing import Route
 from datasources.resilience import Resilience
 from gateway.app import create_app
 from gateway.graph import load_graph
-from gateway.settings import Settings, SourceSettings
+from gateway.settings import Settings
+from gateway.settings_auth import AuthSettings
+from gateway.settings_sources import SourceSettings
 from tests.support.server import free_port, serve
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +41,7 @@ async def gateway(demo: Path, service: Answer | None, deadline: float) -> AsyncI
             "erp": SourceSettings(url=SecretStr(f"sqlite:///{demo}/erp.sqlite")),
             "scm": SourceSettings(url=SecretStr(url), resilience=once),
         }
-        app = create_app(Settings(sources=sources), load_graph("schema"))
+        app = create_app(Settings(sources=sources, auth=AuthSettings(anonymous=True)), load_graph("schema"))
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app)
         yield await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))

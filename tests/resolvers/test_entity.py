@@ -369,7 +369,7 @@ type Thing implements Node {
         in printed
     )
     query: Any = schema._schema.query_type
-    assert list(query.fields) == ["node", "nodes", "thing", "stuff", "stuffAggregate"]
+    assert list(query.fields) == ["node", "nodes", "viewer", "thing", "stuff", "stuffAggregate"]
 
 
 def bound_to_nothing() -> Any:

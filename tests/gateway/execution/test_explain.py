@@ -24,6 +24,7 @@ from datasources.sql import PostgresSource, SqliteSource
 from gateway.app import create_app
 from gateway.graph import make_graph
 from gateway.settings import DevSettings, Settings
+from gateway.settings_auth import AuthSettings
 from resolvers import Connection, Function, aggregate_by, belongs_to, computed, entity, has_many, query_type
 from resolvers.query import entities_of
 from resolvers.rows import materialiser
@@ -480,7 +481,7 @@ ANSWER = {"data": {"order": {"number": "A-10"}}}
 
 
 async def test_is_off_unless_the_settings_say_so(sources: dict[str, Datasource]) -> None:
-    async with client_of(sources, Settings()) as client:
+    async with client_of(sources, Settings(auth=AuthSettings(anonymous=True))) as client:
         assert (await client.post("/graphql", json=ASKED)).json() == ANSWER
 
 

@@ -373,7 +373,7 @@ async def test_it_is_json_where_values_are_beyond_orjson() -> None:
 
 async def test_the_pipeline_nests(tidy: Library) -> None:
     registry = Registry({"lib": tidy.source})
-    pipeline = Pipeline(LIBRARY.planned, lambda: Context(registry, SIZES), LimitSettings())
+    pipeline = Pipeline(LIBRARY.planned, lambda _: Context(registry, SIZES), LimitSettings())
     answer = await pipeline.run(OperationRequest(DEEP), "c-1")
     assert tidy.source.collections == ["authors"]
     expected, _ = await tidy.ask(LIBRARY.operation(DEEP), nests=False)

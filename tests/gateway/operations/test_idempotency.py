@@ -5,6 +5,7 @@ import pytest
 from gateway.errors import BadRequest
 from gateway.operations.idempotency import identify, with_key
 from gateway.operations.request import read_parameters
+from resolvers.viewer import Viewer
 
 KEY = "7c2e2b4e-45c5-4a5f-9d4e-6b5f2d9f0a11"
 
@@ -49,3 +50,22 @@ def test_a_request_is_recognised_by_all_that_decides_its_effect() -> None:
         identify("k", "{ a }", {"x": 2**70, "y": ["\ud800"]}, None),
     ]
     assert len({each.digest for each in (same, *others)}) == 5
+
+
+def test_the_same_key_of_another_viewer_is_another_key() -> None:
+    """Whatever else the viewer may do, by which token ever; and no client can name another one's key."""
+    viewers = [
+        Viewer(),
+        Viewer("ada", issuer="a"),
+        Viewer("ada", issuer="b"),
+        Viewer("eve", issuer="a"),
+        Viewer("ada", issuer="a", client="app"),
+        Viewer(client="app"),
+        Viewer("ada", issuer="a", tenant="t"),
+    ]
+    keys = [identify("k", "{ a }", None, None, viewer).key for viewer in viewers]
+    assert (len({*keys}), keys[0]) == (len(viewers), "k")
+    assert identify("k", "{ a }", None, None, Viewer("ada", frozenset("r"), issuer="a", expires_at=7)).key == keys[1]
+    for key in keys[1:]:
+        with pytest.raises(BadRequest):
+            read_parameters({"query": "{ a }", "extensions": {"idempotencyKey": key}})

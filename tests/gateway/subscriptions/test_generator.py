@@ -86,7 +86,7 @@ class Subscription:
 def pipeline(sources: Registry | None = None, seconds: float = 30) -> Pipeline:
     registry = sources or shop_sources()
     graph = make_graph(query_type(Customer, Order), subscription=Subscription)
-    return Pipeline(graph.schema, lambda: Context(registry), LimitSettings(seconds=seconds))
+    return Pipeline(graph.schema, lambda viewer: Context(registry, viewer=viewer), LimitSettings(seconds=seconds))
 
 
 async def subscribed(query: str, sources: Registry | None = None) -> Stream:

@@ -8,6 +8,7 @@ import pytest
 from datasources.errors import SourceUnavailable
 from gateway.answers import encode
 from gateway.errors import OperationTimeout
+from resolvers.viewer import Viewer
 from tests.gateway.subscriptions.watched import cursor_of, opened, order
 
 pytestmark = pytest.mark.anyio
@@ -137,3 +138,41 @@ async def test_an_event_that_takes_too_long_ends_its_group_alone() -> None:
         await house.insert("orders", order(6))
         assert len(await again.events(1)) == 1
     gc.collect()  # no task is left whose error nobody took
+
+
+NODE = "subscription {{ orderChanged {{ node {{ {} }} }} }}"
+ADA, EVE = Viewer("ada"), Viewer("eve")
+
+
+@pytest.mark.parametrize(
+    ("query", "shared"),
+    [
+        pytest.param(NODE.format("number total __typename"), True, id="columns"),
+        pytest.param(NODE.format("customer { name } lines { nodes { quantity } totalCount }"), True, id="relations"),
+        pytest.param(NODE.format("linesAggregate { count sum { quantity } }"), True, id="aggregates"),
+        pytest.param(NODE.format("label"), True, id="computed-from-the-row-alone"),
+        pytest.param(NODE.format("place(times: 1)"), False, id="computed-with-info"),
+        pytest.param(NODE.format("rank"), False, id="computed-for-a-level"),
+        pytest.param(NODE.format("lines { nodes { order { rank } } }"), False, id="computed-far-below"),
+        pytest.param(
+            "subscription { orderChanged { node { ...Ranked } } } fragment Ranked on Order { rank }",
+            False,
+            id="fragment",
+        ),
+        pytest.param("subscription { changes { kind key node { id } } }", True, id="all-changes"),
+        pytest.param("subscription { changes { node { ... on Order { rank } } } }", False, id="all-changes-computed"),
+    ],
+)
+async def test_viewers_share_what_does_not_depend_on_them(query: str, shared: bool) -> None:
+    async with opened() as house:
+        for viewer in (ADA, EVE, ADA, Viewer("ada", expires_at=7.0), Viewer("ada", frozenset({"admin"}))):
+            await house.subscribe(query, viewer=viewer)
+        assert len(house.subscriptions.groups) == (1 if shared else 3)
+
+
+async def test_python_code_sees_the_viewer_that_is_told() -> None:
+    async with opened() as house:
+        subscribers = [await house.subscribe(NODE.format("asker"), viewer=viewer) for viewer in (ADA, EVE, Viewer())]
+        await house.insert("orders", order(100))
+        told = [(await subscriber.events(1))[0]["data"] for subscriber in subscribers]
+    assert told == [{"orderChanged": {"node": {"asker": subject}}} for subject in ("ada", "eve", None)]

@@ -29,6 +29,7 @@ from gateway.subscriptions.stream import Stream
 from resolvers import Connection, belongs_to, column, computed, entity, has_many, query_type, subscription_type
 from resolvers.context import Context, PageSizes
 from resolvers.definition import entity_of
+from resolvers.viewer import ANONYMOUS, Viewer
 
 
 class Status(Enum):
@@ -70,6 +71,12 @@ class Order:
         if self.number == "bad":
             raise GraphQLError("is bad")
         return ".".join(map(str, info.path.as_list() * times))
+
+    @computed(needs=())
+    def asker(self, info: Info) -> str | None:
+        """Who asks."""
+        found: str | None = info.context.viewer.subject
+        return found
 
     @computed(needs=("id",), batched=True)
     @staticmethod
@@ -176,13 +183,17 @@ class House:
         )
         self.pipeline = Pipeline(self.schema, self.make_context, LimitSettings(), self.subscriptions)
 
-    def make_context(self) -> Context:
-        return Context(self.registry, self.sizes)
+    def make_context(self, viewer: Viewer = ANONYMOUS) -> Context:
+        return Context(self.registry, self.sizes, viewer=viewer)
 
     async def subscribe(
-        self, query: str, variables: Mapping[str, Any] | None = None, resume_from: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        resume_from: str | None = None,
+        viewer: Viewer = ANONYMOUS,
     ) -> "Subscriber":
-        request = OperationRequest(query, variables, resume_from=resume_from)
+        request = OperationRequest(query, variables, resume_from=resume_from, viewer=viewer)
         stream = await self.pipeline.subscribe(request, "test")
         assert not isinstance(stream, Answer), stream.content
         return Subscriber(stream)

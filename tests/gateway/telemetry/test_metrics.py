@@ -51,15 +51,16 @@ async def test_tells_of_answers_and_caches() -> None:
         page = await client.get("/metrics")
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     told = samples(page.text)
-    own, refused = ("documents", ""), ("refused_documents", "")
+    own, refused, tokens = ("documents", ""), ("refused_documents", ""), ("tokens", "")
     size = told.pop("gateway_cache_bytes")
     assert told == {
-        "gateway_cache_hits": {own: 1, refused: 1},
-        "gateway_cache_misses": {own: 4, refused: 3},
-        "gateway_cache_evictions": {own: 0, refused: 0},
-        "gateway_cache_entries": {own: 2, refused: 1},
+        "gateway_cache_hits": {own: 1, refused: 1, tokens: 0},
+        "gateway_cache_misses": {own: 4, refused: 3, tokens: 0},
+        "gateway_cache_evictions": {own: 0, refused: 0, tokens: 0},
+        "gateway_cache_entries": {own: 2, refused: 1, tokens: 0},
         "gateway_http_answers": {("2xx",): 3, ("4xx",): 2},
     }
+    assert size.pop(tokens) == 0
     assert set(size) == {own, refused}
     assert all(size.values())
 
@@ -95,6 +96,7 @@ async def test_tells_of_each_sources_statements(demo_folder: Path) -> None:
         ("refused_documents", ""): 2,
         ("statements", "crm"): 1,
         ("statements", "erp"): 0,
+        ("tokens", ""): 0,
     }
     assert told["gateway_cache_hits"]["statements", "crm"] == 1
 

@@ -9,6 +9,7 @@ from datasources.registry import Registry
 from gateway.app import create_app
 from gateway.graph import make_graph
 from gateway.settings import HttpSettings, Settings
+from gateway.settings_auth import AuthSettings
 from tests.gateway.writing import Mutation, Query, Store, open_store
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,8 @@ async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     graph = make_graph(Query, mutation=Mutation)
-    app = create_app(Settings(http=HttpSettings(max_batch=5)), graph, Registry(dict(store.sources)))
+    settings = Settings(http=HttpSettings(max_batch=5), auth=AuthSettings(anonymous=True))
+    app = create_app(settings, graph, Registry(dict(store.sources)))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client,

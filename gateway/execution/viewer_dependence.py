@@ -1,0 +1,72 @@
+"""Whether an operation's answer may depend on who asks."""
+
+from collections.abc import Iterable
+
+import strawberry
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    visit,
+)
+from strawberry.types.field import StrawberryField
+
+from gateway.execution.plain import is_plain
+from resolvers.changes import ChangesField, EntityChangedField
+from resolvers.computed import Computed
+from resolvers.fields import EnumField, IdField, RelationAggregateField, RelationField
+
+READING = (EntityChangedField, ChangesField, RelationField, RelationAggregateField, IdField, EnumField)
+"""Fields that are read from datasources, the same for whoever asks."""
+
+
+def sees_viewer(
+    schema: strawberry.Schema, operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]
+) -> bool:
+    """True unless all that is selected is read from datasources, or computed from rows alone.
+
+    Python code that is called with `info` can look at the viewer, so it is taken to do so.
+    """
+    if schema.extensions:
+        return True
+    finder = _Finder(TypeInfo(schema._schema))
+    for definition in (operation, *fragments):
+        visit(definition, TypeInfoVisitor(finder.types, finder))
+    return finder.found
+
+
+class _Finder(Visitor):
+    def __init__(self, types: TypeInfo) -> None:
+        super().__init__()
+        self.types = types
+        self.found = False
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        definition = self.types.get_field_def()
+        if definition is not None and not node.name.value.startswith("__") and not _is_blind(definition):
+            self.found = True
+
+
+def _is_blind(definition: GraphQLField) -> bool:
+    """Whether the field's value is the same for everybody."""
+    field: StrawberryField | None = definition.extensions.get("strawberry-definition")
+    if field is None:
+        return False
+    if type(field) in READING:
+        return not field.extensions
+    if type(field) is Computed:
+        return not field.extensions and is_function_of_row(field)
+    return is_plain(definition) is not None
+
+
+def is_function_of_row(field: StrawberryField) -> bool:
+    """Whether its resolver is called with the row, and nothing that leads to the context."""
+    resolver = field.base_resolver
+    if resolver is None:
+        return False
+    others = (resolver.info_parameter, resolver.root_parameter, resolver.parent_parameter)
+    return resolver.self_parameter is not None and not any(others)
