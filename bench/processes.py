@@ -78,6 +78,7 @@ def running(name: str, source: str, database: str) -> Iterator[Server]:
         [sys.executable, "-m", module, *arguments],
         env=kept | gateway_variables(source, database),
         cwd=Path(__file__).parent.parent,
+        stdout=subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, CORES),
     ) as process:
         try:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway.app import create_app
-from gateway.cli.console import ConfigOption, errors, failing_clearly, log_to_stderr
+from gateway.cli.console import ConfigOption, console, failing_clearly, log_to_stderr
 from gateway.cli.dev import HostOption, PortOption, with_options
 from gateway.graph import load_graph
 from gateway.server import listen, origin_of, serve
@@ -28,11 +28,12 @@ def serve_command(
 
 
 def _announce(origin: str, settings: Settings) -> None:
-    errors.print(f"gateway: {origin}{settings.http.path}", markup=False)
+    console.print(f"gateway: {origin}{settings.http.path}", markup=False, soft_wrap=True)
     if settings.auth.anonymous:
-        errors.print("gateway: anybody may ask, without credentials (auth.anonymous)", markup=False)
+        console.print("gateway: anybody may ask, without credentials (auth.anonymous)", markup=False, soft_wrap=True)
     elif not settings.auth.issuers:
-        errors.print(
+        console.print(
             "gateway: only clients with an API key may ask (gateway clients create), as there are no auth.issuers",
             markup=False,
+            soft_wrap=True,
         )

@@ -39,7 +39,8 @@ def test_a_gateway_is_closed_but_in_development() -> None:
 
 
 async def test_a_viewer_hears_what_is_known_of_it(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/graphql", json=VIEWER, headers=bearer(TOKEN))).json() == ADA
+    response = await client.post("/graphql", json=VIEWER, headers=bearer(TOKEN))
+    assert (response.json(), response.headers["vary"]) == (ADA, "Accept, Authorization, Origin, X-Api-Key")
     by_get = await client.get("/graphql", params=VIEWER, headers={**bearer(TOKEN), "graphql-require-preflight": "1"})
     assert by_get.json() == ADA
 
