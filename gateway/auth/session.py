@@ -43,6 +43,7 @@ class Session:
         if viewer != self._viewer:
             raise ViewerChanged("The credentials are not those of the connection's viewer: connect anew.")
         if _end(viewer) >= _end(self._viewer):
+            self.close()
             self._viewer, self._api_key = viewer, credentials.api_key
             self._wait()
 
@@ -53,8 +54,6 @@ class Session:
                 each.cancel()
 
     def _wait(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         settings = self._authenticator.settings
         delay = _end(self._viewer) + settings.grace - self._authenticator.now()
         if self._api_key is not None:
@@ -63,15 +62,16 @@ class Session:
             self._timer = asyncio.get_running_loop().call_later(min(max(delay, 0), LONGEST), self._due)
 
     def _due(self) -> None:
+        now = self._authenticator.now()
         try:
-            check_time(self._viewer, self._authenticator.now(), self._authenticator.settings.grace)
+            check_time(self._viewer, now, self._authenticator.settings.grace)
         except Unauthenticated as error:
             self._on_end(error)
             return
-        if self._api_key is not None:
+        if self._api_key is not None and _end(self._viewer) > now:
             self._check = asyncio.create_task(self._look_again(self._api_key))
         else:
-            self._wait()  # the clock was set, or is not as exact as the timer
+            self._wait()  # for the end of the grace period, or because the timer is not as exact as the clock
 
     async def _look_again(self, api_key: str) -> None:
         try:

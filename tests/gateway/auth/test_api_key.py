@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -229,4 +230,20 @@ async def test_keys_over_http_and_on_sockets(tmp_path: Path) -> None:
             assert await socket.closed() == (4403, reason)
         response = await client.post("/graphql", json={"query": query}, headers={"x-api-key": key})
         assert response.status_code == 401
+    await clients.close()
+
+
+async def test_a_socket_stays_for_the_grace_period_when_its_key_ends(tmp_path: Path) -> None:
+    settings = live_settings(auth=AuthSettings(recheck=0.02, grace=0.2)).model_copy(update={"home": tmp_path})
+    clients = Clients(ControlStore(settings))
+    end = time.time() + 0.3
+    key = await clients.create("app", expires_at=end)
+    async with (
+        serve(live_app(settings), settings) as url,
+        connected(f"{url}/graphql".replace("http", "ws"), initialised=False) as socket,
+    ):
+        await socket.say({"type": "connection_init", "payload": {"apiKey": key}})
+        reason = "API_KEY_INVALID: The API key is nobody's, or no longer anybody's."
+        assert await socket.closed() == (4403, reason)
+        assert time.time() >= end + 0.2
     await clients.close()
