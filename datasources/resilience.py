@@ -11,12 +11,10 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from datasources.base import Datasource
-from datasources.changes import ChangeFeed, feed_of
 from datasources.deadlines import Call, Deadlines
 from datasources.errors import DatasourceError, SourceTimeout, SourceUnavailable
 from datasources.joint import Joint
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
-from datasources.outbox import Outbox, outbox_of
 from datasources.slots import Slots
 from datasources.wrapper import Wrapper
 from datasources.write import Insert, Recorded, Transaction, Write, writable
@@ -93,6 +91,8 @@ class Breaker:
 
 
 class _Resilient(Wrapper):
+    """Its change feed is as it was: whoever follows one waits and tries again in a way of its own."""
+
     def __init__(self, source: Datasource, policy: Resilience, clock: Callable[[], float]) -> None:
         super().__init__(source)
         self._policy = policy
@@ -101,15 +101,6 @@ class _Resilient(Wrapper):
         self._deadlines = Deadlines(policy.deadline)
         self._waiting = 0
         self._joint = Joint(lambda lookup: self._guarded(source.lookup, lookup), self._anew)
-
-    @property
-    def changes(self) -> ChangeFeed | None:
-        """As it is: whoever follows a feed waits and tries again in a way of its own."""
-        return feed_of(self._source)
-
-    @property
-    def outbox(self) -> Outbox | None:
-        return outbox_of(self._source)
 
     async def open(self) -> None:
         self._deadlines = Deadlines(self._policy.deadline)

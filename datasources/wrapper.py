@@ -1,7 +1,9 @@
 """What stands before a datasource, and does some things otherwise."""
 
 from datasources.base import Capabilities, Datasource
+from datasources.changes import ChangeFeed, feed_of
 from datasources.lookup import AggregateLookup, ColumnType, Lookup, Rows
+from datasources.outbox import Outbox, outbox_of
 
 
 class Wrapper:
@@ -17,6 +19,14 @@ class Wrapper:
     @property
     def capabilities(self) -> Capabilities:
         return self._source.capabilities
+
+    @property
+    def changes(self) -> ChangeFeed | None:
+        return feed_of(self._source)
+
+    @property
+    def outbox(self) -> Outbox | None:
+        return outbox_of(self._source)
 
     async def open(self) -> None:
         await self._source.open()

@@ -3,42 +3,19 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from datasources.base import Capabilities, Datasource
-from datasources.changes import ChangeFeed, feed_of
+from datasources.base import Datasource
 from datasources.lookup import Rows
-from datasources.outbox import Outbox, outbox_of
+from datasources.wrapper import Wrapper
 from datasources.write import Insert, Recorded, Transaction, Write, writable
 
 
-class Announced:
+class Announced(Wrapper):
     """`source`, of which everything that is committed is told to `announce`."""
 
     def __init__(self, source: Datasource, announce: Callable[[str], None]) -> None:
         """`announce` gets the source's name; the write waits for it."""
-        self._source = source
+        super().__init__(source)
         self._announce = announce
-        self.open = source.open
-        self.close = source.close
-        self.check = source.check
-        self.describe = source.describe
-        self.lookup = source.lookup
-        self.aggregate = source.aggregate
-
-    @property
-    def name(self) -> str:
-        return self._source.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._source.capabilities
-
-    @property
-    def changes(self) -> ChangeFeed | None:
-        return feed_of(self._source)
-
-    @property
-    def outbox(self) -> Outbox | None:
-        return outbox_of(self._source)
 
     async def recorded(self, key: str) -> Recorded | None:
         return await writable(self._source).recorded(key)
