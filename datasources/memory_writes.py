@@ -99,7 +99,7 @@ class MemoryTransaction:
         return Rows(write.returning, self._returned(table, write, [row for row in rows if row is not None]))
 
     async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
-        return await insert_in_turn(self, parent, column, children)
+        return await insert_in_turn(self._source.name, self, parent, column, children)
 
     def expect_whole(self) -> None:
         """Raises SourceRefused once a write has failed."""

@@ -92,7 +92,10 @@ class Writer(Protocol):
         """
 
     async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
-        """One new row, and new rows that refer to it: their `column`, which is not among theirs, gets its key."""
+        """One new row, and new rows that refer to it: their `column`, which is not among theirs, gets its key.
+
+        Raises SourceRefused where the source leaves any of them out.
+        """
 
 
 class Transaction(Writer, Protocol):
@@ -137,12 +140,23 @@ def writable(source: Datasource) -> Writable:
     return cast("Writable", source)
 
 
-async def insert_in_turn(writer: Writer, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
+async def insert_in_turn(
+    source: str, writer: Writer, parent: Insert, column: str, children: Insert
+) -> tuple[Rows, Rows]:
     """`insert_with`, in two writes."""
     made = await writer.write(parent)
-    [(key, *_)] = made.rows
-    rows = tuple([(key, *row) for row in children.rows])
-    return made, await writer.write(replace(children, columns=(column, *children.columns), rows=rows))
+    if not made.rows:
+        raise left_out(source, parent)
+    rows = tuple([(made.rows[0][0], *row) for row in children.rows])
+    born = await writer.write(replace(children, columns=(column, *children.columns), rows=rows))
+    if len(born.rows) < len(rows):
+        raise left_out(source, children)
+    return made, born
+
+
+def left_out(source: str, insert: Insert) -> SourceRefused:
+    """Of new rows that are not there when they have been written."""
+    return SourceRefused(source, f"has a trigger that refuses the write to '{insert.collection.name}'")
 
 
 def refuse_repeated(source: str, write: Write) -> None:

@@ -30,6 +30,7 @@ from gateway.transport.json_http import JsonHttp
 from gateway.transport.origins import Origins
 from gateway.transport.streaming import Streaming
 from gateway.transport.websocket import WebSocket
+from gateway.unkept import looking_for_unkept
 from gateway.wakeups import announced, make_wakeups
 from resolvers.checks import check, verify
 from resolvers.context import Context, PageSizes
@@ -79,6 +80,7 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             _started(app, graph, registry),
+            looking_for_unkept(graph.entities, registry),
             pruning(graph.entities, registry, settings.changes),
             nullcontext() if wakeups is None else wakeups.running(),
         ):

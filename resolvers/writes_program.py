@@ -6,7 +6,7 @@ from typing import Any
 
 from datasources.errors import ConstraintViolated
 from datasources.lookup import Lookup, Row
-from datasources.write import Delete, Insert, Update, Write, Writer
+from datasources.write import Delete, Insert, Update, Write, Writer, left_out
 from resolvers.definition import Entity, EntityColumn, Relation
 from resolvers.errors import NotFound
 from resolvers.ids import encode_id
@@ -47,8 +47,7 @@ def creates_at_once(entity: Entity, news: Sequence[New]) -> bool:
     family = _family(entity, news)
     if family is not None:
         return not any(child.unchecked for child in family[1])
-    shape = news[0].values.keys() if news else ()
-    return all(new.values.keys() == shape and not any(new.children.values()) for new in news)
+    return len(news) == 1 and not any(news[0].children.values())  # of many, a trigger may leave some out
 
 
 class Program:
@@ -230,6 +229,8 @@ class Program:
             rows = (await self._writer.write(write)).rows
         except ConstraintViolated as error:
             raise violated(entity, error, [item.path for item in items]) from error
+        if len(rows) < len(items) and isinstance(write, Insert):
+            raise left_out(entity.source, write)
         if len(rows) < len(items):
             there = {row[0] for row in rows}
             await self._tell_missing(

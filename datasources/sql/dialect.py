@@ -43,6 +43,8 @@ class Physical:
     """Whether an index finds rows by it."""
     sample: tuple[Any, ...] = ()
     """Some of its values, where databases keep them in more forms than one."""
+    is_of_plain_table: bool = False
+    """Whether nothing that the database does for its table may look at what one statement writes elsewhere."""
 
 
 Catalog = Mapping[str, Mapping[str, Physical]]

@@ -20,25 +20,42 @@ from datasources.sql.postgres_changes import PostgresChanges
 from datasources.sql.postgres_constraints import Constraints
 from datasources.sql.postgres_dialect import PostgresDialect, folding
 from datasources.sql.postgres_errors import VENDOR, mapped, mapped_write
-from datasources.sql.postgres_families import Family
+from datasources.sql.postgres_families import Family, prepared_family
 from datasources.sql.postgres_idempotency import Idempotency
 from datasources.sql.postgres_outbox import PostgresOutbox
 from datasources.sql.postgres_pool import PostgresPool
 from datasources.sql.postgres_text import SESSION
 from datasources.sql.postgres_transaction import PostgresTransaction, Run, is_one_statement
 from datasources.sql.reader import CACHED_STATEMENTS, Reader
-from datasources.write import Insert, Recorded, Transaction, Write
+from datasources.write import Insert, Recorded, Transaction, Write, insert_in_turn
 
 _COLUMNS = """
+WITH plain AS (
+  SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity
+    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 6 = 6)
+    AND NOT EXISTS (
+      SELECT FROM pg_attribute JOIN pg_type t ON t.oid = atttypid WHERE attrelid = c.oid AND t.typtype = 'd'
+    )
+    AND NOT EXISTS (
+      SELECT FROM pg_depend d JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+      WHERE p.provolatile <> 'v' AND (
+        d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT oid FROM pg_constraint WHERE conrelid = c.oid)
+        OR d.classid = 'pg_attrdef'::regclass AND d.objid IN (SELECT oid FROM pg_attrdef WHERE adrelid = c.oid)
+      )
+    ) AS is_plain
+  FROM pg_class c WHERE c.oid = to_regclass($1)
+)
 SELECT a.attname, format_type(t.oid, NULL), a.attnotnull, t.typtype = 'e', EXISTS (
   SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indpred IS NULL AND i.indisvalid
-)
+), (SELECT is_plain FROM plain)
 FROM pg_attribute a
 JOIN pg_type declared ON declared.oid = a.atttypid
 JOIN pg_type t ON t.oid = CASE WHEN declared.typtype = 'd' THEN declared.typbasetype ELSE declared.oid END
 WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
+"""A plain table has no partitions, rules, row security, triggers before an INSERT (6), domains, nor functions in checks
+and defaults that see what was there when the statement began, as all do but volatile ones."""
 
 _SERVER = """
 SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
@@ -107,9 +124,13 @@ class PostgresSource:
             return await transaction.write(write)
 
     async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
-        is_one = Family(parent, column, children).is_one_statement
-        async with self._connected() if is_one else self.transaction() as transaction:
-            return await transaction.insert_with(parent, column, children)
+        family = Family(parent, column, children)
+        statement = await prepared_family(self.reader, family)
+        if statement is None:
+            async with self.transaction() as transaction:
+                return await insert_in_turn(self._name, transaction, parent, column, children)
+        async with self._connected() as connected:
+            return await connected.insert_family(family, statement)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -157,8 +178,8 @@ class PostgresSource:
         qualified = ".".join(quote(part) for part in (schema, table) if part)
         rows = await self._query(collection, _COLUMNS, [qualified], run)
         return {
-            name: Physical(type, not_null, is_enum, is_indexed=is_indexed)
-            for name, type, not_null, is_enum, is_indexed in rows
+            name: Physical(type, not_null, is_enum, is_indexed=is_indexed, is_of_plain_table=is_plain)
+            for name, type, not_null, is_enum, is_indexed, is_plain in rows
         }
 
     async def _fetch(

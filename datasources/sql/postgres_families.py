@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import insert, select, true
 
@@ -17,6 +17,7 @@ from datasources.sql.writes import write_shape
 from datasources.write import Insert
 
 KEY = "key"
+_WRITES = PostgresWrites()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,23 @@ class Family:
     children: Insert
 
     @property
-    def is_one_statement(self) -> bool:
+    def name(self) -> str:
+        """For messages that may be of either."""
+        return f"{self.parent.collection.name}, {self.children.collection.name}"
+
+    @property
+    def may_be_one_statement(self) -> bool:
         """Whether there are children to speak of, and errors can tell them from the parent."""
-        is_other = self.parent.collection.name != self.children.collection.name
+        is_other = _table_name(self.parent) != _table_name(self.children)
         return is_other and bool(self.children.rows) and bool(self.children.columns)
+
+    def suits(self, catalog: Catalog) -> bool:
+        """Whether one statement does what two would: neither the tables nor the types make a difference."""
+        key = catalog[self.parent.collection.name].get(self.parent.collection.key)
+        reference = catalog[self.children.collection.name].get(self.column)
+        if key is None or reference is None:
+            return True  # not there, which the statement is to say
+        return key.is_of_plain_table and reference.is_of_plain_table and key.type == reference.type
 
     @property
     def shape(self) -> Hashable:
@@ -44,7 +58,7 @@ class Family:
 
     def blamed(self, table: str | None) -> Insert:
         """What writes the table that an error names."""
-        return self.parent if table in (None, self.parent.collection.name.rpartition(".")[2]) else self.children
+        return self.parent if table == _table_name(self.parent) else self.children
 
     def split(self, rows: Sequence[Row]) -> tuple[Row, Sequence[Row]]:
         """The parent, and the children; each row has both."""
@@ -52,23 +66,29 @@ class Family:
         return tuple(rows[0][:width]), [row[width:] for row in rows if row[width] is not None]
 
 
-async def prepared_family(reader: Reader, writing: PostgresWrites, family: Family) -> Statement:
-    """The statement of all families of this shape."""
+def _table_name(insert: Insert) -> str:
+    """Without its schema, as in errors."""
+    return insert.collection.name.rpartition(".")[2]
 
-    def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement, None]:
-        return family_statement(dialect, writing, catalog, family), None
+
+async def prepared_family(reader: Reader, family: Family) -> Statement | None:
+    """The statement of all families of this shape; None where it takes two."""
+    if not family.may_be_one_statement:
+        return None
+
+    def build(dialect: SqlDialect, catalog: Catalog) -> tuple[Statement | None, None]:
+        return family_statement(dialect, catalog, family) if family.suits(catalog) else None, None
 
     collections = (family.parent.collection, family.children.collection)
-    prepared = await reader.prepared(family.shape, collections, build)
-    return cast("Statement", prepared.rows)
+    return (await reader.prepared(family.shape, collections, build)).rows
 
 
-def family_statement(dialect: SqlDialect, writing: PostgresWrites, catalog: Catalog, family: Family) -> Statement:
+def family_statement(dialect: SqlDialect, catalog: Catalog, family: Family) -> Statement:
     """(key, *returning) of the parent and behind it the same of a child, for each child."""
     builder, parent, children = Builder(dialect, catalog), family.parent, family.children
     table, target = builder.target(parent.collection)
     columns, parent_decoders = _read(table, parent)
-    given = writing.given(builder, table, parent.columns, (), many=False)
+    given = _WRITES.given(builder, table, parent.columns, (), many=False)
     values = dict(zip(parent.columns, given.values, strict=True))
     key = table.expression(parent.collection.key).label(KEY)
     made = insert(target).values(values).returning(key, *columns).cte("gateway_parent")
@@ -76,7 +96,7 @@ def family_statement(dialect: SqlDialect, writing: PostgresWrites, catalog: Cata
     table, target = builder.target(children.collection)
     table.expression(family.column)  # must be there
     columns, decoders = _read(table, children)
-    given = writing.given(builder, table, children.columns, (), many=True, first=len(parent.columns))
+    given = _WRITES.given(builder, table, children.columns, (), many=True, first=len(parent.columns))
     assert given.source is not None  # noqa: S101 - as of many rows
     rows = select(made.c[KEY], *given.values).select_from(made.join(given.source, true())).order_by(given.number)
     born = (

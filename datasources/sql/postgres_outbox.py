@@ -50,9 +50,12 @@ WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D' AND tgname = ANY($2
 """
 
 _WATCHED = """
-SELECT convert_from(substring(tgargs FOR position('\\x00'::bytea IN tgargs) - 1), current_setting('server_encoding'))
-FROM pg_trigger WHERE tgname = $1 AND NOT tgisinternal AND tgparentid = 0 ORDER BY 1
+SELECT convert_from(substring(tgargs FOR position('\\x00'::bytea IN tgargs) - 1), current_setting('server_encoding')),
+  format('%I.%I', n.nspname, c.relname)
+FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE tgname = $1 AND NOT tgisinternal AND tgparentid = 0 ORDER BY 1
 """
+"""Collections as they are told, and their tables, which may have been renamed since."""
 
 _TABLE = """
 SELECT c.oid, c.relkind::text AS kind, format('%I.%I', n.nspname, c.relname) AS name,
@@ -97,9 +100,10 @@ class PostgresOutbox:
 
     async def uninstall(self, tables: Sequence[str] | None = None) -> Sequence[str]:
         async with self._connected() as connection:
-            dropped = [table for table in await self._watched(connection) if tables is None or table in tables]
+            watched = await self._watched(connection)
+            dropped = [table for table in watched if tables is None or table in tables]
             for table in dropped:
-                name = (await self._table(connection, table))["name"]
+                name = watched[table]
                 drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {name}" for trigger in (RECORD, TRUNCATED, NOTIFY)]
                 await self._patiently(connection, table, drops)
             if tables is None:
@@ -177,8 +181,9 @@ class PostgresOutbox:
             raise SourceRefused(self._source, f"cannot keep the changes of '{collection}': it is {kind}, not a table")
         return table
 
-    async def _watched(self, connection: asyncpg.Connection) -> list[str]:
-        return [name for (name,) in await connection.fetch(_WATCHED, RECORD)]
+    async def _watched(self, connection: asyncpg.Connection) -> dict[str, str]:
+        """The table of each collection, as it is called now."""
+        return {name: table for name, table in await connection.fetch(_WATCHED, RECORD)}  # noqa: C416 - of records
 
     async def _patiently(self, connection: asyncpg.Connection, table: str, statements: Sequence[str]) -> None:
         for attempt in range(1, ATTEMPTS + 1):

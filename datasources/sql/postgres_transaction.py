@@ -18,7 +18,7 @@ from datasources.sql.postgres_idempotency import Idempotency
 from datasources.sql.postgres_writes import PostgresWrites
 from datasources.sql.reader import UNUSABLE, Reader
 from datasources.sql.writes import prepared_write, write_rows
-from datasources.write import Insert, Recorded, Write, insert_in_turn, refuse_repeated
+from datasources.write import Insert, Recorded, Write, insert_in_turn, left_out, refuse_repeated
 
 T = TypeVar("T")
 Run = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
@@ -99,15 +99,20 @@ class PostgresTransaction:
 
     async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
         family = Family(parent, column, children)
-        if not family.is_one_statement:
-            return await insert_in_turn(self, parent, column, children)
+        self._expect_whole()
+        statement = await prepared_family(self._reader, family)
+        if statement is None:
+            return await insert_in_turn(self._source, self, parent, column, children)
+        return await self.insert_family(family, statement)
+
+    async def insert_family(self, family: Family, statement: Statement) -> tuple[Rows, Rows]:
         self._begin_write()
-        statement = await prepared_family(self._reader, _WRITES, family)
-        row, rows = family.split(
-            await self._run(family.parent.collection.name, statement, family.values, family.blamed)
-        )
+        found = await self._run(family.name, statement, family.values, family.blamed)
+        if not found:
+            raise left_out(self._source, family.parent)
         self._has_failed = False
-        return Rows(parent.returning, [row]), Rows(children.returning, rows)
+        row, rows = family.split(found)
+        return Rows(family.parent.returning, [row]), Rows(family.children.returning, rows)
 
     async def claim(self, key: str, digest: bytes) -> Recorded | None:
         self._begin_write()
@@ -171,8 +176,8 @@ class PostgresTransaction:
             raise
         except VENDOR as error:
             failure = mapped_write(self._source, collection, error)
-            if isinstance(failure, SourceMisbehaved):
-                self._reader.forget()
+            if isinstance(failure, SourceMisbehaved) or isinstance(error, asyncpg.InsufficientPrivilegeError):
+                self._reader.forget()  # also of a table that rules on its rows now
             raise failure from error
         self._has_unsaved = True
         return done

@@ -93,7 +93,7 @@ class SqliteTransaction:
         return Rows(write.returning, rows)
 
     async def insert_with(self, parent: Insert, column: str, children: Insert) -> tuple[Rows, Rows]:
-        return await insert_in_turn(self, parent, column, children)
+        return await insert_in_turn(self._source, self, parent, column, children)
 
     async def _write(self, write: Write, rows: Sequence[Row]) -> Sequence[Row]:
         self._written = write.collection.name

@@ -86,6 +86,13 @@ async def test_another_key_is_installed_anew(source: PostgresSource) -> None:
     assert (await source.outbox.status([])).tables == [TableStatus("tags", amiss)]
 
 
+async def test_uninstall_finds_tables_that_were_renamed(source: PostgresSource, connection: asyncpg.Connection) -> None:
+    await source.outbox.install(TABLES)
+    await connection.execute("ALTER TABLE tags RENAME TO labels")
+    assert await source.outbox.uninstall() == ["sales.Orders", "tags"]
+    assert await connection.fetchval("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal") == 0
+
+
 async def test_uninstall(source: PostgresSource, connection: asyncpg.Connection) -> None:
     await source.outbox.install(TABLES)
     head = await source.changes.head()

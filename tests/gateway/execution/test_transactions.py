@@ -18,6 +18,7 @@ from resolvers.context import Context, Idempotency
 from tests.gateway.execution.engines import Engines
 from tests.gateway.execution.test_mutations import everything, told
 from tests.gateway.writing import Mutation, OpenStore, Query, Store
+from tests.support.postgres import Postgres, connected
 from tests.support.sources import Counted
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +71,58 @@ async def test_a_transaction_is_all_or_nothing(stores: OpenStore, kind: str) -> 
         assert store.statements[:4] == ["begin", "update orders 1", "update orders 1", "rollback"]
         rows = await everything(store)
         assert [order["note"] for order in rows["orders"]["nodes"]] == [None, "d"]
+
+
+SKIPPING = """
+CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER skip BEFORE INSERT ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION skip();
+"""
+BOLTS = "lines: { create: [{ position: 1, quantity: 5, productId: 1 }, { position: 2, quantity: 6, productId: 1 }] }"
+
+
+@pytest.mark.parametrize(
+    ("table", "when", "document"),
+    [
+        pytest.param(
+            "products",
+            "NEW.sku = 'nail'",
+            'createProduct(input: { sku: "nail", name: "Nail", price: 1 }) { id }',
+            id="one",
+        ),
+        pytest.param(
+            "products",
+            "NEW.sku = 'nail'",
+            'createProducts(input: [{ sku: "peg", name: "", price: 1 }, { sku: "nail", name: "", price: 1 }]) { id }',
+            id="some-of-many",
+        ),
+        pytest.param(
+            "products",
+            "NEW.sku = 'nail'",
+            'upsertProductBySku(input: { sku: "nail", name: "Nail", price: 1 }) { id }',
+            id="upsert",
+        ),
+        pytest.param(
+            "orders", "true", f'createOrder(input: {{ number: "SO-9", total: 1, {BOLTS} }}) {{ id }}', id="parent"
+        ),
+        pytest.param(
+            "lines",
+            "NEW.quantity = 6",
+            f'createOrder(input: {{ number: "SO-9", total: 1, {BOLTS} }}) {{ id }}',
+            id="child",
+        ),
+    ],
+)
+async def test_rows_that_a_trigger_leaves_out_are_refused(
+    stores: OpenStore, postgres: Postgres, table: str, when: str, document: str
+) -> None:
+    async with stores("postgres") as store:
+        async with connected(postgres.url()) as connection:
+            await connection.execute(SKIPPING.format(table=table, when=when))
+        before = await everything(store)
+        data, [(_, message, code, _)] = await run(store, f"mutation {{ {document} }}")
+        assert (list(data.values()), code) == ([None], "DATASOURCE_REFUSED")
+        assert message == f"datasource 'erp' has a trigger that refuses the write to '{table}'"
+        assert await everything(store) == before
 
 
 async def test_fields_of_one_source_share_a_transaction(stores: OpenStore, kind: str) -> None:
