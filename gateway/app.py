@@ -14,8 +14,10 @@ from gateway.auth.api_key import StoredApiKeys
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.clients import Clients
 from gateway.control import ControlStore
+from gateway.errors import ConfigError
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
+from gateway.operations.automatic import AutomaticTexts
 from gateway.pipeline import Pipeline
 from gateway.retention import pruning
 from gateway.settings import Settings
@@ -121,7 +123,23 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     )
     api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
     authenticator = Authenticator(settings.auth, api_keys)
-    return kind(graph.schema, make_context, limits, subscriptions, authenticator)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator, _automatic(settings))
+
+
+def _automatic(settings: Settings) -> AutomaticTexts | None:
+    """Texts that clients name by hash, if they may. Raises ConfigError."""
+    operations, url = settings.operations, settings.redis.url
+    if not operations.automatic:
+        return None
+    if url is None:
+        return AutomaticTexts(operations.automatic_limit)
+    from gateway.operations.redis_texts import RedisTexts  # which takes longer to load than all the rest
+
+    try:
+        shared = RedisTexts(url.get_secret_value(), operations.automatic_seconds)
+    except ValueError as error:
+        raise ConfigError(f"redis.url {error}.") from None
+    return AutomaticTexts(operations.automatic_limit, shared)
 
 
 @asynccontextmanager
@@ -151,6 +169,8 @@ def _endpoint(pipeline: Pipeline, settings: Settings, graph: Graph, connections:
 def _caches(pipeline: Pipeline, sources: Registry) -> Caches:
     own = {(name, ""): cache for name, cache in pipeline.documents.caches.items()}
     own["tokens", ""] = pipeline.authenticator.verified
+    if pipeline.persisted.automatic is not None:
+        own["automatic_texts", ""] = pipeline.persisted.automatic.kept
     return own | {("statements", name): cache for name, cache in sources.statements.items()}
 
 

@@ -16,8 +16,10 @@ from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
+from gateway.operations.automatic import AutomaticTexts
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
+from gateway.operations.persisted import PersistedOperations
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
 from gateway.settings_auth import AuthSettings
@@ -42,10 +44,12 @@ class Pipeline:
         limits: LimitSettings,
         subscriptions: Subscriptions | None = None,
         authenticator: Authenticator | None = None,
+        automatic: AutomaticTexts | None = None,
     ) -> None:
         """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
 
-        Without an authenticator, everybody may ask, and is anonymous.
+        Without an authenticator, everybody may ask, and is anonymous; without `automatic`, no texts are kept that
+        clients name by their hashes.
         """
         self._graph = graph
         self._make_context = make_context
@@ -54,16 +58,19 @@ class Pipeline:
         self.subscriptions = subscriptions
         self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
         self.documents = DocumentCache(graph, limits.documents, limits.tokens)
+        self.persisted = PersistedOperations(self.documents, automatic)
 
     async def close(self) -> None:
         """Events are told no longer, and credentials not looked at."""
         if self.subscriptions is not None:
             await self.subscriptions.close()
         await self.authenticator.close()
+        await self.persisted.close()
 
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
+            request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             data, errors = await self._execute(request, operation, variables, execute)
         except RequestError as error:
@@ -73,6 +80,7 @@ class Pipeline:
     async def subscribe(self, request: OperationRequest, correlation_id: str) -> Stream | Answer:
         """The events of a subscription; of everything else, and of what cannot be subscribed to, the answer."""
         try:
+            request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             if operation.node.operation is OperationType.SUBSCRIPTION:
                 return await self._open(operation, variables, request, correlation_id)

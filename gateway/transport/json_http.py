@@ -37,7 +37,7 @@ from resolvers.viewer import Viewer
 
 Headers = Mapping[bytes, bytes]
 
-URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
+URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId", "doc_id", "id")
 JSON_PARAMETERS = ("variables", "extensions")
 CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in (JSON, GRAPHQL_JSON)}
 MAXIMUM_ACCEPT = 4096
@@ -204,6 +204,8 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
     if isinstance(answer, list):
         await respond(send, status, headers, encode([each.content for each in answer]))
         return
+    if answer.refused is not None:
+        headers.append((b"cache-control", b"no-store"))  # some statuses may be kept otherwise
     if answer.refused is not None and answer.refused.retry_after is not None:
         headers.append((b"retry-after", str(answer.refused.retry_after).encode()))
     if isinstance(answer.refused, MethodNotAllowed):
