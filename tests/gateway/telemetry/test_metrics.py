@@ -98,6 +98,7 @@ async def test_tells_of_each_sources_statements(demo_folder: Path) -> None:
         ("statements", "crm"): 1,
         ("statements", "erp"): 0,
         ("tokens", ""): 0,
+        ("automatic_texts", ""): 0,
     }
     assert told["gateway_cache_hits"]["statements", "crm"] == 1
 
