@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,6 +19,10 @@ from gateway.errors import ConfigError
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
 from gateway.operations.automatic import AutomaticTexts
+from gateway.operations.documents import DocumentCache
+from gateway.operations.persisted import PersistedOperations
+from gateway.operations.store import OperationStore
+from gateway.operations.trusted import TrustedDocuments
 from gateway.pipeline import Pipeline
 from gateway.retention import pruning
 from gateway.settings import Settings
@@ -86,7 +91,8 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
         ):
             pipeline.authenticator.start()
             try:
-                yield
+                async with pipeline.persisted.running():
+                    yield
             finally:
                 await pipeline.close()
 
@@ -121,9 +127,16 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     subscriptions = Subscriptions(
         graph.entities, sources, make_context, queue=settings.subscriptions.queue, seconds=limits.seconds
     )
-    api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
+    control = ControlStore(settings)
+    api_keys = StoredApiKeys(Clients(control), settings.auth.recheck)
     authenticator = Authenticator(settings.auth, api_keys)
-    return kind(graph.schema, make_context, limits, subscriptions, authenticator, _automatic(settings))
+    operations = partial(_operations, settings, control)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator, operations)
+
+
+def _operations(settings: Settings, control: ControlStore, documents: DocumentCache) -> PersistedOperations:
+    trusted = TrustedDocuments(OperationStore(control), documents, settings.operations.refresh)
+    return PersistedOperations(documents, settings.operations, _automatic(settings), trusted)
 
 
 def _automatic(settings: Settings) -> AutomaticTexts | None:

@@ -1,6 +1,7 @@
 """One operation through its named stages, from its text to its answer; every wire format calls this."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,13 +17,13 @@ from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
-from gateway.operations.automatic import AutomaticTexts
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.persisted import PersistedOperations
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
 from gateway.settings_auth import AuthSettings
+from gateway.settings_operations import OperationSettings
 from gateway.subscriptions.generator import generate
 from gateway.subscriptions.groups import Subscriptions
 from gateway.subscriptions.stream import Stream
@@ -30,6 +31,8 @@ from resolvers.context import Context
 from resolvers.viewer import Viewer
 
 Execute = Callable[[Operation, VariableValues, Context], Awaitable[tuple[Any, Sequence[GraphQLError]]]]
+
+MakeOperations = Callable[[DocumentCache], PersistedOperations]
 
 run_for_json: Execute = partial(run_operation, nests=True)
 
@@ -44,12 +47,11 @@ class Pipeline:
         limits: LimitSettings,
         subscriptions: Subscriptions | None = None,
         authenticator: Authenticator | None = None,
-        automatic: AutomaticTexts | None = None,
+        operations: MakeOperations | None = None,
     ) -> None:
         """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
 
-        Without an authenticator, everybody may ask, and is anonymous; without `automatic`, no texts are kept that
-        clients name by their hashes.
+        Without an authenticator, everybody may ask, and is anonymous; without `operations`, none are stored.
         """
         self._graph = graph
         self._make_context = make_context
@@ -58,21 +60,23 @@ class Pipeline:
         self.subscriptions = subscriptions
         self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
         self.documents = DocumentCache(graph, limits.documents, limits.tokens)
-        self.persisted = PersistedOperations(self.documents, automatic)
+        make = operations or (lambda documents: PersistedOperations(documents, OperationSettings(automatic=False)))
+        self.persisted = make(self.documents)
 
     async def close(self) -> None:
         """Events are told no longer, and credentials not looked at."""
         if self.subscriptions is not None:
             await self.subscriptions.close()
         await self.authenticator.close()
-        await self.persisted.close()
 
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
             request = await self.persisted.find(request)
             operation, variables = self.bind(request)
+            started = time.perf_counter()
             data, errors = await self._execute(request, operation, variables, execute)
+            self.persisted.used(request, time.perf_counter() - started)
         except RequestError as error:
             return refused(error)
         return executed(data, errors, correlation_id)
@@ -83,6 +87,7 @@ class Pipeline:
             request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             if operation.node.operation is OperationType.SUBSCRIPTION:
+                self.persisted.used(request, None)
                 return await self._open(operation, variables, request, correlation_id)
         except TimeoutError:
             return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))

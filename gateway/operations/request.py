@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.errors import BadRequest
 from gateway.operations.idempotency import read_key
+from gateway.operations.store import Published
 from resolvers.viewer import ANONYMOUS, Viewer
 
 
@@ -30,6 +31,8 @@ class OperationRequest:
     """The id of a stored document."""
     sha256: str | None = None
     """The hash of the text, in lowercase hex."""
+    trusted: Published | None = None
+    """What the text is published as, once it is found."""
 
 
 def read_parameters(parameters: object, *, read_only: bool = False, viewer: Viewer = ANONYMOUS) -> OperationRequest:
