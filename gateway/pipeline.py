@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -79,7 +80,10 @@ class Pipeline:
             self.persisted.used(request, time.perf_counter() - started)
         except RequestError as error:
             return refused(error)
-        return executed(data, errors, correlation_id)
+        answer = executed(data, errors, correlation_id)
+        if request.trusted is None or not request.read_only:
+            return answer
+        return replace(answer, cache_control="no-store" if errors else _cache_control(operation, request.viewer))
 
     async def subscribe(self, request: OperationRequest, correlation_id: str) -> Stream | Answer:
         """The events of a subscription; of everything else, and of what cannot be subscribed to, the answer."""
@@ -137,3 +141,11 @@ class Pipeline:
             raise
         finally:
             call.stop()
+
+
+def _cache_control(operation: Operation, viewer: Viewer) -> str:
+    """What is answered to somebody known is for nobody else, whatever it depends on: who may ask, the gateway says."""
+    if operation.least_age == 0:
+        return "private, no-cache"
+    kept_by = "public" if viewer.is_anonymous and not operation.sees_viewer else "private"
+    return f"{kept_by}, max-age={operation.least_age}"

@@ -30,6 +30,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 
 from gateway.execution.arguments import variables_in
+from gateway.execution.cache_hints import least_age
 from gateway.execution.planner import Planner
 from gateway.execution.reader import Reader, Scope
 from gateway.execution.variables import NO_VARIABLES, Variables
@@ -106,6 +107,11 @@ class Operation:
     def sees_viewer(self) -> bool:
         """Whether something in the answer may depend on who asks."""
         return sees_viewer(self.schema, self.node, self.fragments.values())
+
+    @cached_property
+    def least_age(self) -> int:
+        """Seconds for which an answer may be kept."""
+        return least_age(self.schema, self.node, self.fragments.values())
 
     @cached_property
     def _has_variables(self) -> bool:
