@@ -34,6 +34,8 @@ class Answer:
     content: dict[str, Any]
     refused: RequestError | None = None
     """Why there is no data."""
+    cache_control: str | None = None
+    """For how long who may keep it, if that is known; then it has an ETag, too."""
 
 
 def executed(data: Any, errors: Sequence[GraphQLError] | None, correlation_id: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -14,8 +15,14 @@ from gateway.auth.api_key import StoredApiKeys
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.clients import Clients
 from gateway.control import ControlStore
+from gateway.errors import ConfigError
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
+from gateway.operations.automatic import AutomaticTexts
+from gateway.operations.documents import DocumentCache
+from gateway.operations.persisted import PersistedOperations
+from gateway.operations.store import OperationStore
+from gateway.operations.trusted import TrustedDocuments
 from gateway.pipeline import Pipeline
 from gateway.retention import pruning
 from gateway.settings import Settings
@@ -86,7 +93,8 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
         ):
             pipeline.authenticator.start()
             try:
-                yield
+                async with pipeline.persisted.running():
+                    yield
             finally:
                 await pipeline.close()
 
@@ -121,9 +129,32 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     subscriptions = Subscriptions(
         graph.entities, sources, make_context, queue=settings.subscriptions.queue, seconds=limits.seconds
     )
-    api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
+    control = ControlStore(settings)
+    api_keys = StoredApiKeys(Clients(control), settings.auth.recheck)
     authenticator = Authenticator(settings.auth, api_keys)
-    return kind(graph.schema, make_context, limits, subscriptions, authenticator)
+    operations = partial(_operations, settings, control)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator, operations)
+
+
+def _operations(settings: Settings, control: ControlStore, documents: DocumentCache) -> PersistedOperations:
+    trusted = TrustedDocuments(OperationStore(control), documents, settings.operations.refresh)
+    return PersistedOperations(documents, settings.operations, _automatic(settings), trusted)
+
+
+def _automatic(settings: Settings) -> AutomaticTexts | None:
+    """Texts that clients name by hash, if they may. Raises ConfigError."""
+    operations, url = settings.operations, settings.redis.url
+    if not operations.automatic:
+        return None
+    if url is None:
+        return AutomaticTexts(operations.automatic_limit)
+    from gateway.operations.redis_texts import RedisTexts  # which takes longer to load than all the rest
+
+    try:
+        shared = RedisTexts(url.get_secret_value(), operations.automatic_seconds)
+    except ValueError as error:
+        raise ConfigError(f"redis.url {error}.") from None
+    return AutomaticTexts(operations.automatic_limit, shared)
 
 
 @asynccontextmanager
@@ -153,6 +184,8 @@ def _endpoint(pipeline: Pipeline, settings: Settings, graph: Graph, connections:
 def _caches(pipeline: Pipeline, sources: Registry) -> Caches:
     own = {(name, ""): cache for name, cache in pipeline.documents.caches.items()}
     own["tokens", ""] = pipeline.authenticator.verified
+    if pipeline.persisted.automatic is not None:
+        own["automatic_texts", ""] = pipeline.persisted.automatic.kept
     return own | {("statements", name): cache for name, cache in sources.statements.items()}
 
 

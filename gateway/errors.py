@@ -12,7 +12,7 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── UnsupportedMediaType    a Content-Type, charset or Content-Encoding that it cannot read
 │   ├── RequestTimeout          the body did not arrive in time
 │   ├── PayloadTooLarge         more bytes, or more operations in a batch, than may be sent
-│   ├── PersistedQueryNotSupported
+│   ├── PersistedQuery…         see gateway/operations/errors.py
 │   ├── DocumentTooLarge        more tokens than a document may have
 │   ├── ParseFailed             a syntax error
 │   ├── ValidationFailed        the document does not fit the schema
@@ -117,12 +117,6 @@ class UnsupportedMediaType(RequestError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
-
-
-class PersistedQueryNotSupported(RequestError):
-    """The client named a stored operation, and none are stored."""
-
-    code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 class DocumentTooLarge(RequestError):

@@ -1,7 +1,9 @@
 """One operation through its named stages, from its text to its answer; every wire format calls this."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,9 +20,11 @@ from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
+from gateway.operations.persisted import PersistedOperations
 from gateway.operations.request import OperationRequest
 from gateway.settings import LimitSettings
 from gateway.settings_auth import AuthSettings
+from gateway.settings_operations import OperationSettings
 from gateway.subscriptions.generator import generate
 from gateway.subscriptions.groups import Subscriptions
 from gateway.subscriptions.stream import Stream
@@ -28,6 +32,8 @@ from resolvers.context import Context
 from resolvers.viewer import Viewer
 
 Execute = Callable[[Operation, VariableValues, Context], Awaitable[tuple[Any, Sequence[GraphQLError]]]]
+
+MakeOperations = Callable[[DocumentCache], PersistedOperations]
 
 run_for_json: Execute = partial(run_operation, nests=True)
 
@@ -42,10 +48,11 @@ class Pipeline:
         limits: LimitSettings,
         subscriptions: Subscriptions | None = None,
         authenticator: Authenticator | None = None,
+        operations: MakeOperations | None = None,
     ) -> None:
         """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
 
-        Without an authenticator, everybody may ask, and is anonymous.
+        Without an authenticator, everybody may ask, and is anonymous; without `operations`, none are stored.
         """
         self._graph = graph
         self._make_context = make_context
@@ -54,6 +61,8 @@ class Pipeline:
         self.subscriptions = subscriptions
         self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
         self.documents = DocumentCache(graph, limits.documents, limits.tokens)
+        make = operations or (lambda documents: PersistedOperations(documents, OperationSettings(automatic=False)))
+        self.persisted = make(self.documents)
 
     async def close(self) -> None:
         """Events are told no longer, and credentials not looked at."""
@@ -64,17 +73,25 @@ class Pipeline:
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
+            request = await self.persisted.find(request)
             operation, variables = self.bind(request)
+            started = time.perf_counter()
             data, errors = await self._execute(request, operation, variables, execute)
+            self.persisted.used(request, time.perf_counter() - started)
         except RequestError as error:
             return refused(error)
-        return executed(data, errors, correlation_id)
+        answer = executed(data, errors, correlation_id)
+        if request.trusted is None or not request.read_only:
+            return answer
+        return replace(answer, cache_control="no-store" if errors else _cache_control(operation, request.viewer))
 
     async def subscribe(self, request: OperationRequest, correlation_id: str) -> Stream | Answer:
         """The events of a subscription; of everything else, and of what cannot be subscribed to, the answer."""
         try:
+            request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             if operation.node.operation is OperationType.SUBSCRIPTION:
+                self.persisted.used(request, None)
                 return await self._open(operation, variables, request, correlation_id)
         except TimeoutError:
             return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
@@ -124,3 +141,11 @@ class Pipeline:
             raise
         finally:
             call.stop()
+
+
+def _cache_control(operation: Operation, viewer: Viewer) -> str:
+    """What is answered to somebody known is for nobody else, whatever it depends on: who may ask, the gateway says."""
+    if operation.least_age == 0:
+        return "private, no-cache"
+    kept_by = "public" if viewer.is_anonymous and not operation.sees_viewer else "private"
+    return f"{kept_by}, max-age={operation.least_age}"

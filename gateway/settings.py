@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.errors import ConfigError
 from gateway.settings_auth import AuthSettings, ControlSettings
 from gateway.settings_errors import PREFIX, explain, stray_variables, unreadable_variable
+from gateway.settings_operations import OperationSettings
 from gateway.settings_section import HttpPath, Origin, Section
 from gateway.settings_sources import SourceSettings, host_problem
 
@@ -115,7 +116,8 @@ class RedisSettings(Section):
     """What the processes of one gateway share."""
 
     url: SecretStr | None = None
-    """`redis://user:password@host:6379`, or `rediss:` for TLS; where processes tell each other of what they write."""
+    """`redis://user:password@host:6379`, or `rediss:` for TLS; where processes tell each other of what they
+    write, and share texts that clients name by hash."""
 
     @field_validator("url")
     @classmethod
@@ -160,6 +162,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     auth: AuthSettings = AuthSettings()
     control: ControlSettings = ControlSettings()
+    operations: OperationSettings = OperationSettings()
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     """Datasources, by the names that entities use: `[sources.erp]`."""
 

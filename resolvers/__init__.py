@@ -3,6 +3,7 @@
 from strawberry.scalars import JSON
 
 from datasources.lookup import Function
+from resolvers.caching import CacheControl
 from resolvers.changes import subscription_type
 from resolvers.columns import column
 from resolvers.computed import computed
@@ -18,6 +19,7 @@ from resolvers.writes import Writes, validates
 __all__ = [
     "JSON",
     "BigInt",
+    "CacheControl",
     "Connection",
     "Function",
     "Viewer",

@@ -18,6 +18,7 @@ class ColumnSpec:
     generated: bool | None = None
     default: bool = False
     rules: Rules = NO_RULES
+    cache: int | None = None
 
 
 def column(
@@ -34,12 +35,14 @@ def column(
     minimum: Any = None,
     maximum: Any = None,
     pattern: str | None = None,
+    cache: int | None = None,
 ) -> Any:
     """A column that wants more said than its type: its `name` in the collection, a description, …
 
     `scale` is the number of digits after the point of a Decimal, where the source does not tell. Of writes: the source
     makes what is `generated` itself (as it does integer keys, unless this is False), and has a `default` for what a new
     row leaves out. The others are rules that written values keep; `pattern` is that of the whole text.
+    Answers with it may be kept for `cache` seconds, if not for less.
     """
     rules = Rules(min_length, max_length, minimum, maximum, pattern, scale)
-    return ColumnSpec(name, description, filterable, sortable, scale, generated, default, rules)
+    return ColumnSpec(name, description, filterable, sortable, scale, generated, default, rules, cache)

@@ -16,6 +16,7 @@ from strawberry.types.field import StrawberryField
 from datasources.base import EVERYTHING_CAPABLE, Capabilities
 from datasources.lookup import Column, ColumnType
 from resolvers.annotations import Shape, annotations_of, relation_target, shown, strip_none
+from resolvers.caching import cache_directives
 from resolvers.columns import ColumnSpec, column
 from resolvers.computed import Computed
 from resolvers.definition import Entity, EntityColumn, Relation, ThroughEntity, entity_of, is_enum
@@ -46,6 +47,7 @@ def entity(
     version: str | None = None,
     updated: str | None = None,
     watched: bool = False,
+    cache: int | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """A type whose instances are rows of `collection`, written "source.collection".
 
@@ -56,7 +58,7 @@ def entity(
     the schema is checked against the real source at start. What is `writable` gets the fields of `mutation_type`, all
     or some of them; `version` is an attribute that counts a row's writes, so that clients can tell which one they saw,
     `updated` one that says when the last one was. Changes of what is `watched` are told, by `subscription_type` and
-    `sync`: its source keeps a change feed.
+    `sync`: its source keeps a change feed. Answers with its rows may be kept for `cache` seconds.
     """
     source, dot, collection_name = collection.partition(".")
     if not dot or not source or not collection_name:
@@ -64,7 +66,7 @@ def entity(
 
     def decorate(cls: type[T]) -> type[T]:
         written = Writes() if writable is True else writable or None
-        return _Builder(cls, source, collection_name, key, capabilities, watched=watched).build(
+        return _Builder(cls, source, collection_name, key, capabilities, watched=watched, cache=cache).build(
             tuple(natural_keys), plural or camel(collection_name.rpartition(".")[2]), written, version, updated
         )
 
@@ -75,7 +77,15 @@ class _Builder:
     """Reads one class; what it gathers becomes the entity's definition and the Strawberry type's fields."""
 
     def __init__(
-        self, cls: type, source: str, collection: str, key: str, capabilities: Capabilities, *, watched: bool
+        self,
+        cls: type,
+        source: str,
+        collection: str,
+        key: str,
+        capabilities: Capabilities,
+        *,
+        watched: bool,
+        cache: int | None,
     ) -> None:
         self.cls = cls
         self.source = source
@@ -83,6 +93,7 @@ class _Builder:
         self.key = key
         self.capabilities = capabilities
         self.watched = watched
+        self.cache = cache_directives(cls.__name__, cache)
         self.columns: dict[str, EntityColumn] = {}
         self.relations: dict[str, Relation] = {}
         self.fields: dict[str, StrawberryField] = {}
@@ -214,6 +225,7 @@ class _Builder:
         )
         self.columns[name] = made
         self.fields[name] = column_field(self.itself, made, annotation, spec.description)
+        self.fields[name].directives = cache_directives(f"{self.cls.__name__}.{name}", spec.cache)
 
     def _check_enum(self, name: str, enum: type[Enum]) -> None:
         for member in enum:
@@ -301,7 +313,7 @@ class _Builder:
             name: field.type for name, field in {**self.fields, **computed}.items() if field.base_resolver is None
         }
         cls.__getattr__ = _not_loaded
-        cls = strawberry.type(cls, description=description)
+        cls = strawberry.type(cls, description=description, directives=self.cache)
         cls.__init__ = _row_of
         cls.__eq__, cls.__hash__ = object.__eq__, object.__hash__
         setattr(cls, TYPE_CAST_ATTRIBUTE, None)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import gateway.errors
+import gateway.operations.errors
 import resolvers.errors
 from datasources.errors import GatewayError
 from gateway.cli import app
@@ -23,6 +24,7 @@ from gateway.settings_sources import ResourceSettings, SourceSettings
 DOCS = Path(__file__).parent.parent / "docs"
 
 assert gateway.errors
+assert gateway.operations.errors
 assert resolvers.errors  # the tree is whole only when its modules are imported
 
 

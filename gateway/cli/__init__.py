@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import changes, clients, demo
+from gateway.cli import changes, clients, demo, operations
 from gateway.cli.dev import dev
 from gateway.cli.explain import explain
 from gateway.cli.schema import schema
@@ -22,6 +22,7 @@ app.command()(schema)
 app.command()(explain)
 app.add_typer(changes.app, name="changes")
 app.add_typer(clients.app, name="clients")
+app.add_typer(operations.app, name="operations")
 app.add_typer(demo.app, name="demo")
 
 

@@ -1,7 +1,6 @@
 """`gateway clients`: apps and partners, and their API keys."""
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -14,13 +13,14 @@ from rich.table import Table
 
 from gateway.auth.clients import Client, Clients
 from gateway.cli.console import UNBROKEN, ConfigOption, console, errors, failing_clearly
+from gateway.cli.times import date, duration
 from gateway.control import ControlStore
 from gateway.errors import ConfigError
-from gateway.settings import load
+from gateway.operations.store import OperationStore
+from gateway.settings import Settings, load
+from gateway.settings_operations import Mode
 
 T = TypeVar("T")
-
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +60,7 @@ def rotate(
 ) -> None:
     """Print a new API key. The client's others end at once, or when the overlap is over."""
     with failing_clearly():
-        seconds = _seconds(overlap)
+        seconds = duration(overlap)
         if seconds is None:
             raise ConfigError(f"--overlap must be like 30m, 24h or 7d; it is {overlap!r}.")
         _print_key(name, _run(config, lambda clients: clients.rotate(name, seconds)))
@@ -72,6 +72,25 @@ def revoke(name: NameArgument, config: ConfigOption = None) -> None:
     with failing_clearly():
         _run(config, lambda clients: clients.revoke(name))
         console.print(f"{name} is revoked", markup=False)
+
+
+@app.command("set-mode")
+def set_mode(
+    name: NameArgument,
+    mode: Annotated[
+        Mode | None, typer.Argument(help="Without one, operations.mode counts.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what a client may execute: anything, or only what is published for it.
+
+    `open` is anything. `trusted_preferred`: anything, but texts are not kept by their hashes. `trusted_only`: what
+    `gateway operations publish` has published for it, and nothing else. The setting operations.log_only executes what
+    that would refuse, and tells of it in the log: run with it first, to see what is missing.
+    """
+    with failing_clearly():
+        _set_mode(load(config), name, mode)
+        console.print(f"{name}: {mode or 'as operations.mode says'}", markup=False)
 
 
 @app.command("list")
@@ -97,6 +116,17 @@ def _run(config: Path | None, work: Callable[[Clients], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def _set_mode(settings: Settings, name: str, mode: Mode | None) -> None:
+    async def run() -> None:
+        store = OperationStore(ControlStore(settings))
+        try:
+            await store.set_mode(name, mode)
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
 def _print_key(name: str, key: str) -> None:
     typer.echo(key)
     errors.print(f"This is the API key of {name}. Keep it now: it is not shown again.", markup=False)
@@ -105,32 +135,23 @@ def _print_key(name: str, key: str) -> None:
 def _table(clients: Sequence[Client]) -> Table:
     table = Table("client", "scopes", "quota", "keys", "since", "until", box=None)
     for client in clients:
-        until = f"revoked {_date(client.revoked_at)}" if client.revoked_at else _date(client.expires_at)
+        until = f"revoked {date(client.revoked_at)}" if client.revoked_at else date(client.expires_at)
         quota = "" if client.quota is None else str(client.quota)
         scopes = " ".join(client.scopes)
-        table.add_row(client.name, scopes, quota, str(client.keys), _date(client.created_at), until)
+        table.add_row(client.name, scopes, quota, str(client.keys), date(client.created_at), until)
     return table
-
-
-def _date(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _time(text: str) -> float:
     """Seconds since 1970, of a duration from now, or of a date in UTC. Raises ConfigError."""
-    seconds = _seconds(text)
+    seconds = duration(text)
     if seconds is not None:
         return time.time() + seconds
     try:
-        date = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--expires must be like 90d, 12h or 2027-01-31; it is {text!r}.") from None
-    found = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    found = (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
     if found <= time.time():
         raise ConfigError(f"--expires must be in the future; it is {text!r}.")
     return found
-
-
-def _seconds(text: str) -> float | None:
-    parts = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    return None if parts is None else int(parts[1]) * SECONDS[parts[2]]

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import strawberry
@@ -29,6 +30,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 
 from gateway.execution.arguments import variables_in
+from gateway.execution.cache_hints import least_age
 from gateway.execution.planner import Planner
 from gateway.execution.reader import Reader, Scope
 from gateway.execution.variables import NO_VARIABLES, Variables
@@ -36,6 +38,8 @@ from gateway.execution.viewer_dependence import sees_viewer
 
 MAXIMUM_PLANNERS = 64
 """Of one operation: variables of @skip and @include are few, and mostly the same."""
+MAXIMUM_AHEAD = 3
+"""Such variables of an operation that is planned before it is asked for."""
 MAXIMUM_INTROSPECTIONS = 16
 """Answers of one operation, for different variables."""
 MAXIMUM_COERCION_ERRORS = 50
@@ -105,6 +109,11 @@ class Operation:
         return sees_viewer(self.schema, self.node, self.fragments.values())
 
     @cached_property
+    def least_age(self) -> int:
+        """Seconds for which an answer may be kept."""
+        return least_age(self.schema, self.node, self.fragments.values())
+
+    @cached_property
     def _has_variables(self) -> bool:
         return bool(self.node.variable_definitions)
 
@@ -157,6 +166,16 @@ class Operation:
             scope = Scope(core_schema(self.schema), self.fragments, kept)
             planner = self.planners[key] = Planner(self.schema, Reader(scope, self.node))
         return planner
+
+    def plan_ahead(self) -> None:
+        """Plans for all values of the variables that directives look at, unless these are many."""
+        names = self.switches
+        if len(names) > MAXIMUM_AHEAD:
+            return
+        for values in product((False, True), repeat=len(names)):
+            planner = self.planner(VariableValues({}, dict(zip(names, values, strict=True))))
+            if planner is not None:
+                _ = planner.plan, planner.mutation, planner.watch
 
 
 def _selected(

@@ -19,8 +19,12 @@ from gateway.execution.plain import is_plain
 from resolvers.changes import ChangesField, EntityChangedField
 from resolvers.computed import Computed
 from resolvers.fields import EnumField, IdField, RelationAggregateField, RelationField
+from resolvers.query import AggregateField, ConnectionField, EntityField, NaturalKeyField, NodeField, NodesField
 
-READING = (EntityChangedField, ChangesField, RelationField, RelationAggregateField, IdField, EnumField)
+READING = (
+    *(EntityField, NaturalKeyField, ConnectionField, AggregateField, NodeField, NodesField),
+    *(EntityChangedField, ChangesField, RelationField, RelationAggregateField, IdField, EnumField),
+)
 """Fields that are read from datasources, the same for whoever asks."""
 
 

@@ -1,7 +1,7 @@
 """Documents, parsed and validated once: a bounded cache from text to what execution needs of it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from graphql import (
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    Source,
     parse,
     specified_rules,
     validate,
@@ -75,6 +76,10 @@ class _Invalid:
         return cls(kind, kept)
 
     @property
+    def error(self) -> RequestError:
+        return self.kind(self.errors[0].message, self.errors)
+
+    @property
     def size(self) -> int:
         return ERROR_BYTES + sum(ERROR_BYTES + sys.getsizeof(error.message) for error in self.errors)
 
@@ -88,6 +93,7 @@ class DocumentCache:
         self._tokens = tokens
         self._prepared: Cache[str, Prepared] = Cache(limit, DOCUMENTS_BYTES)
         self._invalid: Cache[str, _Invalid] = Cache(REFUSED, REFUSED_BYTES)
+        self._pinned: dict[str, Prepared] = {}
 
     @property
     def caches(self) -> Mapping[str, Cache[Any, Any]]:
@@ -96,7 +102,22 @@ class DocumentCache:
 
     def load(self, text: str) -> Prepared:
         """The document of this text, parsed and validated now or earlier. Raises RequestError for an invalid one."""
-        return self._prepared.get(text) or self._add(text)
+        return self._pinned.get(text) or self._prepared.get(text) or self._add(text)
+
+    def pin(self, text: str) -> None:
+        """Prepares a document, with its plans, and keeps it whatever else comes. Raises RequestError."""
+        if text in self._pinned:
+            return
+        prepared = _prepare(self._schema, text, self._tokens, lambda _: None)
+        if isinstance(prepared, _Invalid):
+            raise prepared.error
+        for operation in prepared.operations.values():
+            operation.plan_ahead()
+        self._pinned[text] = prepared
+
+    def unpin(self, others: Set[str]) -> None:
+        """Keeps none but these."""
+        self._pinned = {text: each for text, each in self._pinned.items() if text in others}
 
     def _add(self, text: str) -> Prepared:
         grow = partial(self._prepared.grow, text)
@@ -105,16 +126,26 @@ class DocumentCache:
             self._prepared.put(text, found, sys.getsizeof(text) + size_of(found.document))
             return found
         self._invalid.put(text, found, sys.getsizeof(text) + found.size)
-        raise found.kind(found.errors[0].message, found.errors)
+        raise found.error
+
+
+def parsed(text: str | Source, tokens: int) -> DocumentNode:
+    """A document of `tokens` at most. Raises GraphQLSyntaxError."""
+    return parse(text, max_lexical_tokens=tokens, max_comments=tokens, allow_empty_selection_sets=False)
+
+
+def mistakes(schema: strawberry.Schema, document: DocumentNode) -> list[GraphQLError]:
+    """Where the document does not fit the schema."""
+    return validate(core_schema(schema), document, RULES, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
 
 
 def _prepare(schema: strawberry.Schema, text: str, tokens: int, grow: Callable[[int], None]) -> Prepared | _Invalid:
     try:
-        document = parse(text, max_lexical_tokens=tokens, max_comments=tokens, allow_empty_selection_sets=False)
+        document = parsed(text, tokens)
     except GraphQLSyntaxError as error:
         too_large = "contains more than" in error.message  # graphql-core tells it by the message alone
         return _Invalid.of(DocumentTooLarge if too_large else ParseFailed, [error])
-    errors = validate(core_schema(schema), document, RULES, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
+    errors = mistakes(schema, document)
     if errors and errors[-1].message == "Validation aborted.":  # at Python's recursion limit: no mistake of its own
         return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:

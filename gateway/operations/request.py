@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BadRequest, PersistedQueryNotSupported
+from gateway.errors import BadRequest
 from gateway.operations.idempotency import read_key
+from gateway.operations.store import Published
 from resolvers.viewer import ANONYMOUS, Viewer
 
 
@@ -14,6 +15,7 @@ class OperationRequest:
     """https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters"""
 
     query: str
+    """The text; nothing where it is named by `document_id` or `sha256`, until it is found."""
     variables: Mapping[str, Any] | None = None
     operation_name: str | None = None
     read_only: bool = False
@@ -25,6 +27,12 @@ class OperationRequest:
     resume_from: str | None = None
     """The cursor of the last event that a subscriber got earlier."""
     viewer: Viewer = ANONYMOUS
+    document_id: str | None = None
+    """The id of a stored document."""
+    sha256: str | None = None
+    """The hash of the text, in lowercase hex."""
+    trusted: Published | None = None
+    """What the text is published as, once it is found."""
 
 
 def read_parameters(parameters: object, *, read_only: bool = False, viewer: Viewer = ANONYMOUS) -> OperationRequest:
@@ -46,10 +54,42 @@ def read_parameters(parameters: object, *, read_only: bool = False, viewer: View
     resume_from = (extensions or {}).get("resumeFrom")
     if resume_from is not None and not isinstance(resume_from, str):
         raise BadRequest("extensions.resumeFrom must be a string: the cursor of an event.")
-    if query is None:
-        if parameters.get("documentId") is not None or "persistedQuery" in (extensions or {}):
-            raise PersistedQueryNotSupported("This gateway stores no operations: send the text of yours in query.")
+    document_id, sha256 = _read_id(parameters), _read_hash(extensions or {})
+    if query is None and document_id is None and sha256 is None:
         raise BadRequest("query is missing: send the text of an operation.")
-    explain = extensions is not None and extensions.get("explain") is True
-    key = read_key(extensions)
-    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from, viewer)
+    return OperationRequest(
+        query or "",
+        variables,
+        operation_name,
+        read_only,
+        explain=extensions is not None and extensions.get("explain") is True,
+        idempotency_key=read_key(extensions),
+        resume_from=resume_from,
+        viewer=viewer,
+        document_id=document_id,
+        sha256=sha256,
+    )
+
+
+def _read_id(parameters: Mapping[str, Any]) -> str | None:
+    """Beside a text, `doc_id` and `id` are something of the client's own."""
+    names = ("documentId",) if parameters.get("query") else ("documentId", "doc_id", "id")
+    found = [parameters[name] for name in names if parameters.get(name) is not None]
+    for each in found:
+        if not isinstance(each, str) or not each:
+            raise BadRequest("documentId must be a string: the id of a stored operation.")
+        if each != found[0]:
+            raise BadRequest(f"{' and '.join(names)} are different ids.")
+    return found[0] if found else None
+
+
+def _read_hash(extensions: Mapping[str, Any]) -> str | None:
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise BadRequest("extensions.persistedQuery must be an object with version 1: there is no other.")
+    digest = persisted.get("sha256Hash")
+    if not isinstance(digest, str) or not digest:
+        raise BadRequest("extensions.persistedQuery.sha256Hash must be a string.")
+    return digest

@@ -120,7 +120,7 @@ class EventStreams:
         elif opens:
             await self._open(self._find(token, exchange), exchange)
         else:
-            self._start(self._find(token, exchange), await read(), exchange)
+            await self._start(self._find(token, exchange), await read(), exchange)
             await _respond(exchange, 202)
 
     def _find(self, token: str, exchange: Exchange) -> _EventStream:
@@ -176,13 +176,14 @@ class EventStreams:
             stream.ended.set()
         await send({"type": "http.response.body", "body": b""})
 
-    def _start(self, stream: _EventStream, parameters: object, exchange: Exchange) -> None:
+    async def _start(self, stream: _EventStream, parameters: object, exchange: Exchange) -> None:
         read_only = exchange.scope["method"] == "GET"
         request = read_parameters(parameters, read_only=read_only, viewer=exchange.viewer)
         extensions = parameters.get("extensions") if isinstance(parameters, dict) else None
         operation_id = (extensions or {}).get("operationId")
         if not isinstance(operation_id, str) or not operation_id:
             raise BadRequest("extensions.operationId is missing: the results are told apart by it.")
+        request = await self._pipeline.persisted.find(request)
         self._pipeline.bind(request)
         stream.operations.start(operation_id, request, exchange.correlation_id, _Channel(stream, operation_id))
 

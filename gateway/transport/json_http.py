@@ -18,6 +18,7 @@ from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import HttpSettings
 from gateway.transport.csrf import prevent_csrf
+from gateway.transport.etags import etag_of, is_among
 from gateway.transport.event_streams import EventStreams, token_of
 from gateway.transport.exchange import (
     CORRELATION_ID,
@@ -37,7 +38,7 @@ from resolvers.viewer import Viewer
 
 Headers = Mapping[bytes, bytes]
 
-URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
+URL_PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId", "doc_id", "id")
 JSON_PARAMETERS = ("variables", "extensions")
 CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in (JSON, GRAPHQL_JSON)}
 MAXIMUM_ACCEPT = 4096
@@ -107,7 +108,7 @@ class JsonHttp:
             answer = failed(error, correlation_id)
         status = _status(answer, media_type)
         self.answered[status // 100] += 1
-        await _send(send, correlation_id, media_type, status, answer)
+        await _send(send, correlation_id, media_type, status, answer, headers.get(b"if-none-match"))
 
     def _accepted(self, scope: Scope, headers: Headers) -> Accepted:
         accept = headers.get(b"accept", b"")[:MAXIMUM_ACCEPT].decode("latin-1")
@@ -194,7 +195,15 @@ def _decode(text: bytes, what: str) -> object:
         raise BadRequest(f"{what} is not JSON.") from None
 
 
-async def _send(send: Send, correlation_id: str, media_type: str, status: int, answer: Answer | list[Answer]) -> None:
+async def _send(
+    send: Send,
+    correlation_id: str,
+    media_type: str,
+    status: int,
+    answer: Answer | list[Answer],
+    known: bytes | None,
+) -> None:
+    """`known` are the ETags of answers that the client has already."""
     headers = [
         (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),
@@ -204,13 +213,23 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
     if isinstance(answer, list):
         await respond(send, status, headers, encode([each.content for each in answer]))
         return
+    if answer.refused is not None:
+        headers.append((b"cache-control", b"no-store"))  # some statuses may be kept otherwise
     if answer.refused is not None and answer.refused.retry_after is not None:
         headers.append((b"retry-after", str(answer.refused.retry_after).encode()))
     if isinstance(answer.refused, MethodNotAllowed):
         headers.append((b"allow", answer.refused.allow.encode()))
     if isinstance(answer.refused, Unauthenticated):
         headers.append((b"www-authenticate", answer.refused.challenge.encode()))
-    await respond(send, status, headers, encode(answer.content))
+    body = encode(answer.content)
+    if answer.cache_control is not None:
+        tag = etag_of(body, media_type)
+        headers += [(b"etag", tag), (b"cache-control", answer.cache_control.encode())]
+        if known is not None and is_among(tag, known):
+            await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+    await respond(send, status, headers, body)
 
 
 def _status(answer: Answer | list[Answer], media_type: str) -> int:

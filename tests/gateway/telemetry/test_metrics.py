@@ -51,16 +51,17 @@ async def test_tells_of_answers_and_caches() -> None:
         page = await client.get("/metrics")
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     told = samples(page.text)
-    own, refused, tokens = ("documents", ""), ("refused_documents", ""), ("tokens", "")
+    own, refused = ("documents", ""), ("refused_documents", "")
+    unused = dict.fromkeys([("tokens", ""), ("automatic_texts", "")], 0)
     size = told.pop("gateway_cache_bytes")
     assert told == {
-        "gateway_cache_hits": {own: 1, refused: 1, tokens: 0},
-        "gateway_cache_misses": {own: 4, refused: 3, tokens: 0},
-        "gateway_cache_evictions": {own: 0, refused: 0, tokens: 0},
-        "gateway_cache_entries": {own: 2, refused: 1, tokens: 0},
+        "gateway_cache_hits": {own: 1, refused: 1, **unused},
+        "gateway_cache_misses": {own: 4, refused: 3, **unused},
+        "gateway_cache_evictions": {own: 0, refused: 0, **unused},
+        "gateway_cache_entries": {own: 2, refused: 1, **unused},
         "gateway_http_answers": {("2xx",): 3, ("4xx",): 2},
     }
-    assert size.pop(tokens) == 0
+    assert {name: size.pop(name) for name in unused} == unused
     assert set(size) == {own, refused}
     assert all(size.values())
 
@@ -97,6 +98,7 @@ async def test_tells_of_each_sources_statements(demo_folder: Path) -> None:
         ("statements", "crm"): 1,
         ("statements", "erp"): 0,
         ("tokens", ""): 0,
+        ("automatic_texts", ""): 0,
     }
     assert told["gateway_cache_hits"]["statements", "crm"] == 1
 

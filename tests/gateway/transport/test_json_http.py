@@ -278,19 +278,6 @@ async def test_well_formed_requests_that_fail(
     assert (legacy.status_code, legacy.json()) == (200, {"errors": [error]})
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        pytest.param({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "a" * 64}}}, id="apq"),
-        pytest.param({"documentId": f"sha256:{'a' * 64}"}, id="document-id"),
-    ],
-)
-async def test_stored_operations_are_not_supported_yet(client: httpx.AsyncClient, parameters: dict[str, Any]) -> None:
-    response = await client.post("/graphql", json=parameters)
-    message = "This gateway stores no operations: send the text of yours in query."
-    assert (response.status_code, response.json()) == (400, refusal("PERSISTED_QUERY_NOT_SUPPORTED", message))
-
-
 CSRF_MESSAGE = (
     "A web page could send this request without its user's knowledge. Send Content-Type: application/json, or the "
     "header GraphQL-Require-Preflight with any value."

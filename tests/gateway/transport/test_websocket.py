@@ -190,20 +190,6 @@ async def test_operations(url: str, query: str, others: dict[str, Any], heard: l
         assert await client.operation(query, **others) == heard
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        pytest.param({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "a" * 64}}}, id="apq"),
-        pytest.param({"documentId": f"sha256:{'a' * 64}"}, id="document-id"),
-    ],
-)
-async def test_stored_operations_are_not_supported_yet(url: str, payload: dict[str, Any]) -> None:
-    async with connected(url) as client:
-        await client.say({"id": "1", "type": "subscribe", "payload": payload})
-        message = "This gateway stores no operations: send the text of yours in query."
-        assert await client.hear() == error("PERSISTED_QUERY_NOT_SUPPORTED", message)
-
-
 async def test_a_subscription_that_breaks_is_masked_and_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
     async with connected(url, additional_headers={"x-correlation-id": "c-1"}) as client:
         heard = await client.operation("subscription { breaking }")
