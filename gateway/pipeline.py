@@ -16,6 +16,7 @@ from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
+from gateway.limits.inputs import check_variables
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.request import OperationRequest
@@ -49,11 +50,12 @@ class Pipeline:
         """
         self._graph = graph
         self._make_context = make_context
+        self._limits = limits
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
         self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
-        self.documents = DocumentCache(graph, limits.documents, limits.tokens)
+        self.documents = DocumentCache(graph, limits)
 
     async def close(self) -> None:
         """Events are told no longer, and credentials not looked at."""
@@ -87,7 +89,9 @@ class Pipeline:
         operation = self.documents.load(request.query).operation(request.operation_name)
         if operation.node.operation is OperationType.MUTATION and request.read_only:
             raise MethodNotAllowed("Mutations change data: send them by POST.", allow="POST")
-        variables = operation.coerce(request.variables)
+        if request.variables:
+            check_variables(request.variables, self._limits)
+        variables = operation.coerce(request.variables, hide_suggestions=not self._limits.suggestions)
         if isinstance(variables, list):
             raise VariablesInvalid(variables[0].message, variables)
         return operation, variables

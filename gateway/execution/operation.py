@@ -112,7 +112,9 @@ class Operation:
     def _variables(self) -> Variables:
         return Variables.of(core_schema(self.schema), self.node)
 
-    def coerce(self, values: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
+    def coerce(
+        self, values: Mapping[str, Any] | None, *, hide_suggestions: bool = False
+    ) -> VariableValues | list[GraphQLError]:
         """The variables' values, or what is wrong with them."""
         if not self._has_variables:
             return NO_VARIABLES
@@ -124,6 +126,7 @@ class Operation:
             self.node.variable_definitions or (),
             dict(values or {}),
             max_errors=MAXIMUM_COERCION_ERRORS,
+            hide_suggestions=hide_suggestions,
         )
 
     def keep_introspection(self, variables: bytes, answer: bytes) -> None:
