@@ -16,6 +16,8 @@ from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
+from gateway.limits.actual import Meter
+from gateway.limits.cost import Estimator
 from gateway.limits.inputs import check_variables
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
@@ -51,6 +53,7 @@ class Pipeline:
         self._graph = graph
         self._make_context = make_context
         self._limits = limits
+        self._estimator = Estimator(limits)
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
@@ -67,6 +70,8 @@ class Pipeline:
         """The answer; whatever the client did wrong is in it."""
         try:
             operation, variables = self.bind(request)
+            if request.cost:
+                return await self._metered(request, operation, variables, execute, correlation_id)
             data, errors = await self._execute(request, operation, variables, execute)
         except RequestError as error:
             return refused(error)
@@ -94,6 +99,7 @@ class Pipeline:
         variables = operation.coerce(request.variables, hide_suggestions=not self._limits.suggestions)
         if isinstance(variables, list):
             raise VariablesInvalid(variables[0].message, variables)
+        self._estimator.check(operation, variables)
         return operation, variables
 
     async def _open(
@@ -110,10 +116,34 @@ class Pipeline:
         make_context = partial(self._make_context, request.viewer)
         return await generate(operation, variables, make_context, self._seconds, correlation_id)
 
+    async def _metered(
+        self,
+        request: OperationRequest,
+        operation: Operation,
+        variables: VariableValues,
+        execute: Execute,
+        correlation_id: str,
+    ) -> Answer:
+        """The answer, with what it costs."""
+        meter = Meter()
+        data, errors = await self._execute(request, operation, variables, execute, meter)
+        answer = executed(data, errors, correlation_id)
+        estimated = self._estimator.check(operation, variables)
+        actual = self._estimator.actual(operation, variables, meter.rows)
+        cost = {"estimated": estimated, "actual": actual, "available": self._limits.cost}
+        return Answer({**answer.content, "extensions": {"cost": cost}})
+
     async def _execute(
-        self, request: OperationRequest, operation: Operation, variables: VariableValues, execute: Execute
+        self,
+        request: OperationRequest,
+        operation: Operation,
+        variables: VariableValues,
+        execute: Execute,
+        meter: Meter | None = None,
     ) -> tuple[Any, Sequence[GraphQLError]]:
         context = self._make_context(request.viewer)
+        if meter is not None and operation.node.operation is OperationType.QUERY:
+            context.sources = meter.watch(context.sources)
         if request.idempotency_key is not None:
             context.idempotency = identify(
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer

@@ -81,6 +81,8 @@ class LimitSettings(Section):
     """Values of a list among the arguments or variables, at most."""
     input_depth: int = Field(default=20, ge=1)
     """Lists and objects within each other, among the arguments or variables, at most."""
+    cost: int = Field(default=100_000, ge=1)
+    """What an operation may cost by its estimate, at most: an object costs 1."""
     introspection: bool = False
     """Whether the schema is told to clients; GraphiQL cannot do without."""
     suggestions: bool = False
@@ -218,6 +220,7 @@ class DevSettings(Settings):
         directives=1000,
         list_length=10_000,
         input_depth=50,
+        cost=10_000_000,
         introspection=True,
         suggestions=True,
     )

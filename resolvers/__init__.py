@@ -6,6 +6,7 @@ from datasources.lookup import Function
 from resolvers.changes import subscription_type
 from resolvers.columns import column
 from resolvers.computed import computed
+from resolvers.costs import Cost, ListSize
 from resolvers.entity import entity
 from resolvers.loaders import aggregate_by
 from resolvers.mutation import mutation_type
@@ -19,7 +20,9 @@ __all__ = [
     "JSON",
     "BigInt",
     "Connection",
+    "Cost",
     "Function",
+    "ListSize",
     "Viewer",
     "Writes",
     "aggregate_by",

@@ -70,6 +70,8 @@ class Operation:
     grow: Callable[[int], None] = _ignore
     """Told of the bytes of all that is kept here in the course of time."""
     planners: dict[tuple[bool | None, ...], Planner] = field(default_factory=dict)
+    costs: dict[tuple[bool | None, ...], Any] = field(default_factory=dict)
+    """What it costs, as those directives turn it."""
     introspections: dict[bytes, bytes] = field(default_factory=dict)
     """Answers as JSON, by the variables' values as JSON."""
 
@@ -133,6 +135,12 @@ class Operation:
         if len(self.introspections) < MAXIMUM_INTROSPECTIONS:
             self.introspections[variables] = answer
             self.grow(len(variables) + len(answer))
+
+    def keep_costs(self, switches: tuple[bool | None, ...], costs: object) -> None:
+        """Few are kept, as of plans, and they are small beside these."""
+        if len(self.costs) >= MAXIMUM_PLANNERS:
+            del self.costs[next(iter(self.costs))]
+        self.costs[switches] = costs
 
     @cached_property
     def _plan_size(self) -> int:

@@ -1,19 +1,20 @@
 """What is answered to those who ask for more than they may.
 
 RequestError
-└── DocumentTooLarge            more tokens than a document may have
-    ├── DepthExceeded           objects within objects within objects
-    ├── FieldsExceeded          fields, those of a fragment counted wherever it is spread
-    ├── RootFieldsExceeded
-    ├── AliasesExceeded
-    ├── RepeatsExceeded         fields that are selected again and again in one place: each pair is to be compared
-    ├── DirectivesExceeded
-    ├── ListLengthExceeded      a list among the arguments or variables
-    ├── InputDepthExceeded      lists and objects within each other, among the arguments or variables
-    └── IntrospectionDisabled   the schema is not told
+├── DocumentTooLarge            more tokens than a document may have
+│   ├── DepthExceeded           objects within objects within objects
+│   ├── FieldsExceeded          fields, those of a fragment counted wherever it is spread
+│   ├── RootFieldsExceeded
+│   ├── AliasesExceeded
+│   ├── RepeatsExceeded         fields that are selected again and again in one place: each pair is to be compared
+│   ├── DirectivesExceeded
+│   ├── ListLengthExceeded      a list among the arguments or variables
+│   ├── InputDepthExceeded      lists and objects within each other, among the arguments or variables
+│   └── IntrospectionDisabled   the schema is not told
+└── CostExceeded                an operation may cost more than one may
 """
 
-from gateway.errors import DocumentTooLarge
+from gateway.errors import DocumentTooLarge, RequestError
 
 
 class DepthExceeded(DocumentTooLarge):
@@ -68,3 +69,10 @@ class IntrospectionDisabled(DocumentTooLarge):
     """The gateway does not tell its schema."""
 
     code = "INTROSPECTION_DISABLED"
+
+
+class CostExceeded(RequestError):
+    """The operation may cost more than one may."""
+
+    code = "COST_EXCEEDED"
+    well_formed = True

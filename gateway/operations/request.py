@@ -25,6 +25,8 @@ class OperationRequest:
     resume_from: str | None = None
     """The cursor of the last event that a subscriber got earlier."""
     viewer: Viewer = ANONYMOUS
+    cost: bool = False
+    """Whether the answer is to tell what the operation costs."""
 
 
 def read_parameters(parameters: object, *, read_only: bool = False, viewer: Viewer = ANONYMOUS) -> OperationRequest:
@@ -51,5 +53,6 @@ def read_parameters(parameters: object, *, read_only: bool = False, viewer: View
             raise PersistedQueryNotSupported("This gateway stores no operations: send the text of yours in query.")
         raise BadRequest("query is missing: send the text of an operation.")
     explain = extensions is not None and extensions.get("explain") is True
+    cost = extensions is not None and extensions.get("cost") is True
     key = read_key(extensions)
-    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from, viewer)
+    return OperationRequest(query, variables, operation_name, read_only, explain, key, resume_from, viewer, cost)
