@@ -9,11 +9,12 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── MethodNotAllowed        a mutation by GET, or another method than GET and POST
 │   ├── Unauthenticated …       see gateway/auth/errors.py
 │   ├── NotAcceptable           no media type in Accept that the gateway can answer with
+│   ├── HeadersTooLarge         more bytes of headers than may be sent
 │   ├── UnsupportedMediaType    a Content-Type, charset or Content-Encoding that it cannot read
 │   ├── RequestTimeout          the body did not arrive in time
 │   ├── PayloadTooLarge         more bytes, or more operations in a batch, than may be sent
 │   ├── PersistedQuery…         see gateway/operations/errors.py
-│   ├── DocumentTooLarge        more tokens than a document may have
+│   ├── DocumentTooLarge …      more tokens than a document may have; see gateway/limits/errors.py
 │   ├── ParseFailed             a syntax error
 │   ├── ValidationFailed        the document does not fit the schema
 │   ├── OperationNotFound       operationName names none, or none is named and there are several
@@ -110,6 +111,13 @@ class PayloadTooLarge(RequestError):
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
+
+
+class HeadersTooLarge(RequestError):
+    """The address and the headers are larger than allowed."""
+
+    code = "HEADERS_TOO_LARGE"
+    status = 431
 
 
 class UnsupportedMediaType(RequestError):

@@ -16,4 +16,5 @@ class ExplainingPipeline(Pipeline):
         answer = await super().run(request, correlation_id, explainer.run)
         if explainer.explanation is None:
             return answer
-        return Answer({**answer.content, "extensions": {"explain": explainer.explanation.as_json()}}, answer.refused)
+        extensions = {**answer.content.get("extensions", {}), "explain": explainer.explanation.as_json()}
+        return Answer({**answer.content, "extensions": extensions}, answer.refused)

@@ -18,6 +18,9 @@ from gateway.auth.authenticator import Authenticator, NoClients
 from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, RequestError, VariablesInvalid
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
+from gateway.limits.actual import Meter
+from gateway.limits.cost import Estimator
+from gateway.limits.inputs import check_variables
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.persisted import PersistedOperations
@@ -56,11 +59,13 @@ class Pipeline:
         """
         self._graph = graph
         self._make_context = make_context
+        self._limits = limits
+        self._estimator = Estimator(limits)
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
         self.authenticator = authenticator or Authenticator(AuthSettings(anonymous=True), NoClients())
-        self.documents = DocumentCache(graph, limits.documents, limits.tokens)
+        self.documents = DocumentCache(graph, limits)
         make = operations or (lambda documents: PersistedOperations(documents, OperationSettings(automatic=False)))
         self.persisted = make(self.documents)
 
@@ -76,11 +81,14 @@ class Pipeline:
             request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             started = time.perf_counter()
-            data, errors = await self._execute(request, operation, variables, execute)
+            if request.cost:
+                answer, errors = await self._metered(request, operation, variables, execute, correlation_id)
+            else:
+                data, errors = await self._execute(request, operation, variables, execute)
+                answer = executed(data, errors, correlation_id)
             self.persisted.used(request, time.perf_counter() - started)
         except RequestError as error:
             return refused(error)
-        answer = executed(data, errors, correlation_id)
         if request.trusted is None or not request.read_only:
             return answer
         return replace(answer, cache_control="no-store" if errors else _cache_control(operation, request.viewer))
@@ -104,9 +112,12 @@ class Pipeline:
         operation = self.documents.load(request.query).operation(request.operation_name)
         if operation.node.operation is OperationType.MUTATION and request.read_only:
             raise MethodNotAllowed("Mutations change data: send them by POST.", allow="POST")
-        variables = operation.coerce(request.variables)
+        if request.variables:
+            check_variables(request.variables, self._limits)
+        variables = operation.coerce(request.variables, hide_suggestions=not self._limits.suggestions)
         if isinstance(variables, list):
             raise VariablesInvalid(variables[0].message, variables)
+        self._estimator.check(operation, variables)
         return operation, variables
 
     async def _open(
@@ -123,10 +134,34 @@ class Pipeline:
         make_context = partial(self._make_context, request.viewer)
         return await generate(operation, variables, make_context, self._seconds, correlation_id)
 
+    async def _metered(
+        self,
+        request: OperationRequest,
+        operation: Operation,
+        variables: VariableValues,
+        execute: Execute,
+        correlation_id: str,
+    ) -> tuple[Answer, Sequence[GraphQLError]]:
+        """The answer, with what it costs, and what failed."""
+        meter = Meter()
+        data, errors = await self._execute(request, operation, variables, execute, meter)
+        answer = executed(data, errors, correlation_id)
+        estimated = self._estimator.check(operation, variables)
+        actual = self._estimator.actual(operation, variables, meter.rows)
+        cost = {"estimated": estimated, "actual": actual, "available": self._limits.cost}
+        return Answer({**answer.content, "extensions": {"cost": cost}}), errors
+
     async def _execute(
-        self, request: OperationRequest, operation: Operation, variables: VariableValues, execute: Execute
+        self,
+        request: OperationRequest,
+        operation: Operation,
+        variables: VariableValues,
+        execute: Execute,
+        meter: Meter | None = None,
     ) -> tuple[Any, Sequence[GraphQLError]]:
         context = self._make_context(request.viewer)
+        if meter is not None and operation.node.operation is OperationType.QUERY:
+            context.sources = meter.watch(context.sources)
         if request.idempotency_key is not None:
             context.idempotency = identify(
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer

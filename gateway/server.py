@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from gateway.errors import ConfigError
 from gateway.settings import Settings
 from gateway.transport.frames import Sockets
+from gateway.transport.requests import within
 
 
 class _Server(uvicorn.Server):
@@ -107,7 +108,7 @@ def configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         access_log=False,
-        http="httptools",
+        http=within(settings.http.max_headers),
         log_config=None,
         loop="uvloop" if find_spec("uvloop") else "asyncio",
         proxy_headers=False,  # nothing here reads who the client is

@@ -38,6 +38,8 @@ class HttpSettings(Section):
     """Web origins whose pages may use the endpoint (CORS): https://shop.example, http://localhost:*, or * for all."""
     csrf_prevention: bool = True
     """Whether requests that a browser sends without asking first are refused."""
+    max_headers: int = Field(default=64 * 1024, ge=1024)
+    """Bytes of a request's address and headers, at most."""
     max_body: int = Field(default=1024 * 1024, ge=1)
     """Bytes of a request's body, at most."""
     max_upload: int = Field(default=0, ge=0)
@@ -60,10 +62,32 @@ class HttpSettings(Section):
 
 
 class LimitSettings(Section):
-    """What one operation may cost."""
+    """What may be asked, and what it may cost."""
 
     tokens: int = Field(default=10_000, ge=1)
     """Tokens of a document, at most."""
+    depth: int = Field(default=20, ge=1)
+    """Levels of fields, at most."""
+    fields: int = Field(default=5000, ge=1)
+    """Fields that a document selects, at most; those of a fragment count wherever it is spread."""
+    root_fields: int = Field(default=50, ge=1)
+    """Root fields of an operation, at most."""
+    aliases: int = Field(default=100, ge=0)
+    """Aliases in a document, at most."""
+    directives: int = Field(default=200, ge=0)
+    """Directives in a document, at most."""
+    repeats: int = Field(default=50_000, ge=1)
+    """Pairs of fields that validation has to compare as they have one place in the answer, at most."""
+    list_length: int = Field(default=1000, ge=1)
+    """Values of a list among the arguments or variables, at most."""
+    input_depth: int = Field(default=20, ge=1)
+    """Lists and objects within each other, among the arguments or variables, at most."""
+    cost: int = Field(default=100_000, ge=1)
+    """What an operation may cost by its estimate, at most: an object costs 1."""
+    introspection: bool = False
+    """Whether the schema is told to clients; GraphiQL cannot do without."""
+    suggestions: bool = False
+    """Whether errors suggest names of the schema for those that are not in it."""
     seconds: float = Field(default=30.0, gt=0)
     """Time that an operation may take."""
     documents: int = Field(default=1000, ge=1)
@@ -180,7 +204,7 @@ class Settings(BaseSettings):
 
 
 class DevSettings(Settings):
-    """The same with the defaults of development: open to the machine that it runs on, with GraphiQL."""
+    """The same with the defaults of development: open to the machine that it runs on, with GraphiQL, and patient."""
 
     http: HttpSettings = HttpSettings(
         allowed_origins=("http://localhost:*", "http://127.0.0.1:*"),
@@ -190,6 +214,18 @@ class DevSettings(Settings):
         graphiql=True,
         explain=True,
         metrics=True,
+    )
+    limits: LimitSettings = LimitSettings(
+        depth=50,
+        fields=20_000,
+        root_fields=1000,
+        aliases=1000,
+        directives=1000,
+        list_length=10_000,
+        input_depth=50,
+        cost=10_000_000,
+        introspection=True,
+        suggestions=True,
     )
     auth: AuthSettings = AuthSettings(anonymous=True)
 

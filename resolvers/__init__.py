@@ -7,6 +7,7 @@ from resolvers.caching import CacheControl
 from resolvers.changes import subscription_type
 from resolvers.columns import column
 from resolvers.computed import computed
+from resolvers.costs import Cost, ListSize
 from resolvers.entity import entity
 from resolvers.loaders import aggregate_by
 from resolvers.mutation import mutation_type
@@ -21,7 +22,9 @@ __all__ = [
     "BigInt",
     "CacheControl",
     "Connection",
+    "Cost",
     "Function",
+    "ListSize",
     "Viewer",
     "Writes",
     "aggregate_by",

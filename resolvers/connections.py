@@ -11,6 +11,7 @@ from graphql import FieldNode
 
 from datasources.lookup import Lookup, Row
 from resolvers.context import PageSizes
+from resolvers.costs import FREE
 from resolvers.cursors import cursor_encoder, decode_cursor
 from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, PageSizeExceeded
@@ -37,6 +38,7 @@ def edge_type(entity: Entity) -> type:
         f"{entity.name}Edge",
         [FieldSpec("node", entity.cls), FieldSpec("cursor", str, "The row's position in this order.")],
         f"One of {entity.plural}, with its position.",
+        directives=[FREE],
     )
 
 

@@ -18,6 +18,7 @@ from resolvers.aggregates import aggregate_arguments, aggregate_type, read_aggre
 from resolvers.annotations import Shape, Target
 from resolvers.connections import connection_arguments, deferred_connection, read_page, select_page
 from resolvers.context import PageSizes, ResolveInfo
+from resolvers.costs import PAGE
 from resolvers.definition import Entity, EntityColumn, Relation, is_enum
 from resolvers.errors import PageSizeExceeded
 from resolvers.ids import encode_id
@@ -227,6 +228,7 @@ def relation_field(relation: Relation, target: Target, description: str | None) 
         python_name=relation.attribute,
         type_annotation=StrawberryAnnotation(optional(annotation)),
         description=description,
+        directives=[PAGE] if target.shape is Shape.CONNECTION else (),
     )
     field.relation = relation
     field.target = target

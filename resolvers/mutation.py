@@ -13,6 +13,7 @@ from datasources.lookup import Row
 from datasources.write import writable
 from resolvers.binding import bind
 from resolvers.context import PageSizes, ResolveInfo
+from resolvers.costs import as_long_as
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns
@@ -268,6 +269,7 @@ def _field(kind: type[F], entity: Entity, name: str, description: str, *argument
         graphql_name=name,
         type_annotation=StrawberryAnnotation(optional(annotation)),
         description=description,
+        directives=[as_long_as(arguments[0].name)] if kind.many else (),
     )
     field.entity = entity
     field.make_arguments = lambda: arguments

@@ -16,6 +16,7 @@ from resolvers.binding import bind
 from resolvers.changes import watched
 from resolvers.connections import connection_arguments, connection_type, read_page, select_page
 from resolvers.context import Context, PageSizes, ResolveInfo
+from resolvers.costs import AGGREGATE, PAGE, as_long_as
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import InvalidId, PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns, first_of, once_per_field
@@ -203,7 +204,7 @@ def _root_fields(entity: Entity) -> list[StrawberryField]:
     fields: list[Any] = [by_id, *(_natural_key_field(entity, key) for key in entity.natural_keys)]
     if capable.order:
         connection = _field(
-            ConnectionField, entity.plural, optional(connection_type(entity)), f"A page of {entity.plural}."
+            ConnectionField, entity.plural, optional(connection_type(entity)), f"A page of {entity.plural}.", PAGE
         )
         connection.make_arguments = lambda: connection_arguments(entity)
         fields.append(connection)
@@ -213,6 +214,7 @@ def _root_fields(entity: Entity) -> list[StrawberryField]:
             f"{entity.plural}Aggregate",
             optional(aggregate_type(entity)),
             f"Figures over {entity.plural}.",
+            AGGREGATE,
         )
         aggregate.make_arguments = lambda: aggregate_arguments(entity)
         fields.append(aggregate)
@@ -239,6 +241,7 @@ def _node_fields(entities: dict[str, Entity]) -> list[StrawberryField]:
         "nodes",
         optional(list_of(optional(Node))),
         "Objects by their global ids, in the same order; null where there is none.",
+        as_long_as("ids"),
     )
     nodes.make_arguments = lambda: [FieldSpec("ids", list_of(strawberry.ID))]
     node.entities = nodes.entities = entities
@@ -254,8 +257,12 @@ def _viewer_field() -> StrawberryField:
     return made  # type: ignore[no-any-return]
 
 
-def _field(kind: type[F], name: str, annotation: Any, description: str) -> F:
+def _field(kind: type[F], name: str, annotation: Any, description: str, *directives: object) -> F:
     """A root field, whose GraphQL name is also its Python name."""
     return kind(
-        python_name=name, graphql_name=name, type_annotation=StrawberryAnnotation(annotation), description=description
+        python_name=name,
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(annotation),
+        description=description,
+        directives=directives,
     )

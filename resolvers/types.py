@@ -72,10 +72,12 @@ def new_class(name: str, fields: Sequence[StrawberryField]) -> type:
     return types.new_class(name, (), {}, lambda ns: ns.update(namespace))
 
 
-def object_type(name: str, fields: Sequence[FieldSpec | StrawberryField], description: str) -> type:
+def object_type(
+    name: str, fields: Sequence[FieldSpec | StrawberryField], description: str, directives: Sequence[object] = ()
+) -> type:
     """An output type whose instances are made with keyword arguments; absent ones are None."""
     made = [spec.as_field(default=None) if isinstance(spec, FieldSpec) else spec for spec in fields]
-    return strawberry.type(new_class(name, made), name=name, description=description)
+    return strawberry.type(new_class(name, made), name=name, description=description, directives=directives)
 
 
 def input_type(name: str, fields: Sequence[FieldSpec], description: str, *, one_of: bool = False) -> type:

@@ -74,6 +74,8 @@ class Operation:
     grow: Callable[[int], None] = _ignore
     """Told of the bytes of all that is kept here in the course of time."""
     planners: dict[tuple[bool | None, ...], Planner] = field(default_factory=dict)
+    costs: dict[tuple[bool | None, ...], Any] = field(default_factory=dict)
+    """What it costs, as those directives turn it."""
     introspections: dict[bytes, bytes] = field(default_factory=dict)
     """Answers as JSON, by the variables' values as JSON."""
 
@@ -121,7 +123,9 @@ class Operation:
     def _variables(self) -> Variables:
         return Variables.of(core_schema(self.schema), self.node)
 
-    def coerce(self, values: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
+    def coerce(
+        self, values: Mapping[str, Any] | None, *, hide_suggestions: bool = False
+    ) -> VariableValues | list[GraphQLError]:
         """The variables' values, or what is wrong with them."""
         if not self._has_variables:
             return NO_VARIABLES
@@ -133,12 +137,19 @@ class Operation:
             self.node.variable_definitions or (),
             dict(values or {}),
             max_errors=MAXIMUM_COERCION_ERRORS,
+            hide_suggestions=hide_suggestions,
         )
 
     def keep_introspection(self, variables: bytes, answer: bytes) -> None:
         if len(self.introspections) < MAXIMUM_INTROSPECTIONS:
             self.introspections[variables] = answer
             self.grow(len(variables) + len(answer))
+
+    def keep_costs(self, switches: tuple[bool | None, ...], costs: object) -> None:
+        """Few are kept, as of plans, and they are small beside these."""
+        if len(self.costs) >= MAXIMUM_PLANNERS:
+            del self.costs[next(iter(self.costs))]
+        self.costs[switches] = costs
 
     @cached_property
     def _plan_size(self) -> int:

@@ -1,16 +1,18 @@
 """Documents, parsed and validated once: a bounded cache from text to what execution needs of it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import strawberry
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSyntaxError,
+    NoFragmentCyclesRule,
     OperationDefinitionNode,
     Source,
     parse,
@@ -23,6 +25,9 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from datasources.cache import Cache
 from gateway.errors import DocumentTooLarge, OperationNotFound, ParseFailed, RequestError, ValidationFailed
 from gateway.execution.operation import Operation, core_schema, size_of
+from gateway.limits.selections import check_selections
+from gateway.limits.syntax import check_syntax
+from gateway.settings import LimitSettings
 
 DOCUMENTS_BYTES = 128 * 1024 * 1024
 """Of valid documents together, with their plans."""
@@ -85,13 +90,12 @@ class _Invalid:
 
 
 class DocumentCache:
-    """Parses and validates documents, and keeps them for when they come again: `limit` of them at most."""
+    """Parses and validates documents, and keeps them for when they come again: `limits.documents` of them at most."""
 
-    def __init__(self, schema: strawberry.Schema, limit: int, tokens: int) -> None:
-        """`tokens` of a document are the most that it may have."""
+    def __init__(self, schema: strawberry.Schema, limits: LimitSettings) -> None:
         self._schema = schema
-        self._tokens = tokens
-        self._prepared: Cache[str, Prepared] = Cache(limit, DOCUMENTS_BYTES)
+        self._limits = limits
+        self._prepared: Cache[str, Prepared] = Cache(limits.documents, DOCUMENTS_BYTES)
         self._invalid: Cache[str, _Invalid] = Cache(REFUSED, REFUSED_BYTES)
         self._pinned: dict[str, Prepared] = {}
 
@@ -108,7 +112,7 @@ class DocumentCache:
         """Prepares a document, with its plans, and keeps it whatever else comes. Raises RequestError."""
         if text in self._pinned:
             return
-        prepared = _prepare(self._schema, text, self._tokens, lambda _: None)
+        prepared = _prepare(self._schema, text, self._limits, lambda _: None)
         if isinstance(prepared, _Invalid):
             raise prepared.error
         for operation in prepared.operations.values():
@@ -121,7 +125,7 @@ class DocumentCache:
 
     def _add(self, text: str) -> Prepared:
         grow = partial(self._prepared.grow, text)
-        found = self._invalid.get(text) or _prepare(self._schema, text, self._tokens, grow)
+        found = self._invalid.get(text) or _prepare(self._schema, text, self._limits, grow)
         if isinstance(found, Prepared):
             self._prepared.put(text, found, sys.getsizeof(text) + size_of(found.document))
             return found
@@ -134,19 +138,38 @@ def parsed(text: str | Source, tokens: int) -> DocumentNode:
     return parse(text, max_lexical_tokens=tokens, max_comments=tokens, allow_empty_selection_sets=False)
 
 
-def mistakes(schema: strawberry.Schema, document: DocumentNode) -> list[GraphQLError]:
+def mistakes(
+    schema: strawberry.Schema,
+    document: DocumentNode,
+    rules: Collection[type[ASTValidationRule]] = RULES,
+    *,
+    suggestions: bool = True,
+) -> list[GraphQLError]:
     """Where the document does not fit the schema."""
-    return validate(core_schema(schema), document, RULES, max_errors=MAXIMUM_ERRORS, allow_empty_selection_sets=False)
+    return validate(
+        core_schema(schema),
+        document,
+        rules,
+        max_errors=MAXIMUM_ERRORS,
+        hide_suggestions=not suggestions,
+        allow_empty_selection_sets=False,
+    )
 
 
-def _prepare(schema: strawberry.Schema, text: str, tokens: int, grow: Callable[[int], None]) -> Prepared | _Invalid:
+def _prepare(
+    schema: strawberry.Schema, text: str, limits: LimitSettings, grow: Callable[[int], None]
+) -> Prepared | _Invalid:
+    tokens = limits.tokens
     try:
         document = parsed(text, tokens)
     except GraphQLSyntaxError as error:
         too_large = "contains more than" in error.message  # graphql-core tells it by the message alone
         return _Invalid.of(DocumentTooLarge if too_large else ParseFailed, [error])
-    errors = mistakes(schema, document)
-    if errors and errors[-1].message == "Validation aborted.":  # at Python's recursion limit: no mistake of its own
+    refused = _limited(schema, document, limits)
+    if refused is not None:
+        return refused
+    errors = mistakes(schema, document, suggestions=limits.suggestions)
+    if errors and errors[-1].message == "Validation aborted.":  # at a limit of its own: no mistake
         return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:
         return _Invalid.of(ValidationFailed, errors)
@@ -158,3 +181,14 @@ def _prepare(schema: strawberry.Schema, text: str, tokens: int, grow: Callable[[
     if not operations:
         return _Invalid(OperationNotFound, [GraphQLError("The document has no operation, only fragments.")])
     return Prepared(document, operations)
+
+
+def _limited(schema: strawberry.Schema, document: DocumentNode, limits: LimitSettings) -> _Invalid | None:
+    """What is wrong where a limit is met, which is before validation can take long."""
+    try:
+        check_syntax(document, limits)
+        check_selections(document, limits)
+    except DocumentTooLarge as error:
+        circular = mistakes(schema, document, (NoFragmentCyclesRule,))
+        return _Invalid.of(ValidationFailed, circular) if circular else _Invalid.of(type(error), error.errors)
+    return None

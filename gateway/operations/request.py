@@ -33,6 +33,8 @@ class OperationRequest:
     """The hash of the text, in lowercase hex."""
     trusted: Published | None = None
     """What the text is published as, once it is found."""
+    cost: bool = False
+    """Whether the answer is to tell what the operation costs."""
 
 
 def read_parameters(parameters: object, *, read_only: bool = False, viewer: Viewer = ANONYMOUS) -> OperationRequest:
@@ -63,6 +65,7 @@ def read_parameters(parameters: object, *, read_only: bool = False, viewer: View
         operation_name,
         read_only,
         explain=extensions is not None and extensions.get("explain") is True,
+        cost=extensions is not None and extensions.get("cost") is True,
         idempotency_key=read_key(extensions),
         resume_from=resume_from,
         viewer=viewer,

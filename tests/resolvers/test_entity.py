@@ -360,7 +360,7 @@ type Thing implements Node {
         in printed
     )
     assert (
-        '''  ): ThingConnection
+        '''sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
   best: Thing
 
   """In capitals."""

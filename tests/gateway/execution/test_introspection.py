@@ -11,6 +11,7 @@ from gateway.answers import encode
 from gateway.execution.schema import run_operation
 from gateway.execution.written import Written
 from gateway.operations.documents import DocumentCache
+from gateway.settings import LimitSettings
 from resolvers.context import Context
 from tests.gateway.execution.engines import Engines
 from tests.resolvers import shop
@@ -56,7 +57,7 @@ def test_written_data_is_json_beside_anything() -> None:
 
 
 def test_documents_are_counted() -> None:
-    cache = DocumentCache(SHOP.planned, limit=2, tokens=100)
+    cache = DocumentCache(SHOP.planned, LimitSettings(documents=2, tokens=100, introspection=True))
     for text in ("{ __typename }", "{ a: __typename }", "{ __typename }", "{ b: __typename }", "{ a: __typename }"):
         cache.load(text)
     documents = cache.caches["documents"]

@@ -15,6 +15,7 @@ from datasources.cache import Figures
 from gateway.errors import RequestError, ValidationFailed
 from gateway.execution.operation import Operation
 from gateway.operations.documents import DocumentCache
+from gateway.settings import LimitSettings
 from tests.gateway.shop import shop_graph
 
 SCHEMA = shop_graph().schema
@@ -55,7 +56,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_keeps_the_documents_that_are_used_again() -> None:
-    cache = DocumentCache(SCHEMA, limit=2, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=2, tokens=100))
     first = cache.load(text("A"))
     second = cache.load(text("B"))
     assert cache.load(text("A")) is first
@@ -68,7 +69,7 @@ def test_a_flood_of_documents_neither_grows_memory_nor_drives_out_the_used(
     monkeypatch: pytest.MonkeyPatch, work: Counter[str]
 ) -> None:
     monkeypatch.setattr(documents, "validate", lambda *_, **__: [])  # which would take most of the time
-    cache = DocumentCache(SCHEMA, limit=100, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=100, tokens=100))
     hot = [text("Hot"), text("Hotter")]
     for number in range(50_000):
         cache.load(f"{{a{number}:__typename}}")
@@ -81,7 +82,7 @@ def test_a_flood_of_documents_neither_grows_memory_nor_drives_out_the_used(
 
 
 def test_a_flood_of_refused_documents_leaves_the_others_alone(work: Counter[str]) -> None:
-    cache = DocumentCache(SCHEMA, limit=10, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=10, tokens=100))
     cache.load(text("Once"))
     for number in range(5000):
         with pytest.raises(RequestError):
@@ -92,7 +93,7 @@ def test_a_flood_of_refused_documents_leaves_the_others_alone(work: Counter[str]
 
 
 def test_a_refused_document_is_validated_once_and_told_the_same_again(work: Counter[str]) -> None:
-    cache = DocumentCache(SCHEMA, limit=10, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=10, tokens=100))
     told = []
     for _ in range(3):
         with pytest.raises(ValidationFailed) as caught:
@@ -106,7 +107,7 @@ def test_a_refused_document_is_validated_once_and_told_the_same_again(work: Coun
 
 def test_all_documents_together_are_bounded_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "DOCUMENTS_BYTES", 200_000)
-    cache = DocumentCache(SCHEMA, limit=100, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=100, tokens=100))
     for number in range(100):
         cache.load(text(f"A{number}"))
     assert 0 < figures(cache).bytes <= 200_000
@@ -115,7 +116,7 @@ def test_all_documents_together_are_bounded_by_size(monkeypatch: pytest.MonkeyPa
 
 def test_a_large_document_is_executed_but_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "DOCUMENTS_BYTES", 200_000)
-    cache = DocumentCache(SCHEMA, limit=100, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=100, tokens=100))
     assert list(cache.load(text("A", 20_000)).operations) == ["A"]
     assert figures(cache).entries == 0
 
@@ -124,7 +125,7 @@ SWITCHED = "query ($a: Boolean!, $b: Boolean!) { customers { nodes { name @skip(
 
 
 def test_plans_count_as_part_of_their_document_and_go_with_it() -> None:
-    cache = DocumentCache(SCHEMA, limit=2, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=2, tokens=100))
     operation = cache.load(SWITCHED).operation(None)
     sizes = [figures(cache).bytes]
     for a, b in [(True, True), (False, True), (True, False), (False, True)]:
@@ -146,7 +147,9 @@ def test_plans_of_one_operation_are_bounded() -> None:
     selected = " ".join(f"{name}: __typename @skip(if: ${name})" for name in names)
     definitions = ", ".join(f"${name}: Boolean!" for name in names)
     operation = (
-        DocumentCache(SCHEMA, 10, 1000).load(f"query ({definitions}) {{ id: __typename {selected} }}").operation(None)
+        DocumentCache(SCHEMA, LimitSettings(documents=10, tokens=1000))
+        .load(f"query ({definitions}) {{ id: __typename {selected} }}")
+        .operation(None)
     )
     last = [plan(operation, **{name: bool(bits >> n & 1) for n, name in enumerate(names)}) for bits in range(128)]
     assert list(operation.planners.values()) == last[64:]
@@ -155,7 +158,7 @@ def test_plans_of_one_operation_are_bounded() -> None:
 def test_a_document_whose_fragments_multiply_is_not_kept() -> None:
     fragments = "".join(f"fragment F{n} on Customer {{ ...F{n + 1} ...F{n + 1} }} " for n in range(40))
     multiplied = "{ customer(id: 1) { ...F0 } } " + fragments + "fragment F40 on Customer { name }"
-    cache = DocumentCache(SCHEMA, limit=10, tokens=1000)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=10, tokens=1000))
     operation = cache.load(multiplied).operation(None)
     assert figures(cache).entries == 1
     plan(operation)
@@ -175,7 +178,7 @@ def test_a_document_whose_fragments_multiply_is_not_kept() -> None:
     ],
 )
 def test_tells_what_is_wrong_each_time(document: str, code: str) -> None:
-    cache = DocumentCache(SCHEMA, limit=100, tokens=100)
+    cache = DocumentCache(SCHEMA, LimitSettings(documents=100, tokens=100))
     for _ in range(2):
         with pytest.raises(RequestError) as caught:
             cache.load(document)
@@ -185,14 +188,15 @@ def test_tells_what_is_wrong_each_time(document: str, code: str) -> None:
 def test_deep_nesting_is_refused() -> None:
     deep = "{" + "customers{nodes{orders{nodes{customer{" * 60 + "name" + "}}}}}" * 60 + "}"
     with pytest.raises(RequestError) as caught:
-        DocumentCache(SCHEMA, limit=100, tokens=100_000).load(deep)
+        DocumentCache(SCHEMA, LimitSettings(documents=100, tokens=100_000)).load(deep)
     assert caught.value.code in ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
 
 
 def test_a_document_that_cannot_be_validated_is_too_large() -> None:
+    unlimited = LimitSettings(tokens=100_000, fields=100_000, repeats=10**9)
     wide = "{ customers { nodes {" + "name " * 9900 + "} } }"
     with pytest.raises(RequestError) as caught:
-        DocumentCache(SCHEMA, limit=100, tokens=100_000).load(wide)
+        DocumentCache(SCHEMA, unlimited).load(wide)
     assert (caught.value.code, str(caught.value)) == (
         "DOCUMENT_TOO_LARGE",
         "The document selects too much at once to be validated.",
@@ -236,7 +240,7 @@ class Query:
 def test_validates_by_the_rules_of_strawberry(document: str) -> None:
     expected = strawberry.Schema(Query).execute_sync(document)
     assert expected.errors is not None
-    cache = DocumentCache(gateway.Schema(Query), limit=2, tokens=100)
+    cache = DocumentCache(gateway.Schema(Query), LimitSettings(documents=2, tokens=100))
     with pytest.raises(ValidationFailed) as failure:
         cache.load(document)
     assert [(each.message, each.locations) for each in failure.value.errors] == [

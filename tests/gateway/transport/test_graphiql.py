@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 import gateway.transport.graphiql as graphiql
-from gateway.settings import HttpSettings
+from gateway.settings import HttpSettings, LimitSettings
 from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
 from tests.gateway.live import Bell, bell, live_app, live_settings
 from tests.support.chromium import artifact, chromium_tab, unavailable, until_saved
@@ -272,7 +272,7 @@ async def test_reload_keeps_the_tabs_and_follows_the_system_into_the_dark() -> N
 @pytest.mark.browser
 @pytest.mark.anyio
 async def test_subscriptions_come_in_over_a_socket(bell: Bell) -> None:
-    settings = live_settings(HttpSettings(graphiql=True, csrf_prevention=False))
+    settings = live_settings(HttpSettings(graphiql=True, csrf_prevention=False), LimitSettings(introspection=True))
     app = live_app(settings, [("Rings", "subscription Rings { ring { number } }")])
     async with serve(app, settings) as origin, chromium_tab() as tab:
         result = tab.page.locator(".graphiql-response .view-lines")

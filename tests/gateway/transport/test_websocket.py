@@ -80,8 +80,8 @@ async def served(settings: Settings | None = None) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 async def url() -> AsyncIterator[str]:
-    """Of the app as it comes."""
-    async with served() as address:
+    """Of the app as it comes, but that it tells its schema."""
+    async with served(live_settings(limits=LimitSettings(introspection=True))) as address:
         yield address
 
 

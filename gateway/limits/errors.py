@@ -1,0 +1,78 @@
+"""What is answered to those who ask for more than they may.
+
+RequestError
+├── DocumentTooLarge            more tokens than a document may have
+│   ├── DepthExceeded           objects within objects within objects
+│   ├── FieldsExceeded          fields, those of a fragment counted wherever it is spread
+│   ├── RootFieldsExceeded
+│   ├── AliasesExceeded
+│   ├── RepeatsExceeded         fields that are selected again and again in one place: each pair is to be compared
+│   ├── DirectivesExceeded
+│   ├── ListLengthExceeded      a list among the arguments or variables
+│   ├── InputDepthExceeded      lists and objects within each other, among the arguments or variables
+│   └── IntrospectionDisabled   the schema is not told
+└── CostExceeded                an operation may cost more than one may
+"""
+
+from gateway.errors import DocumentTooLarge, RequestError
+
+
+class DepthExceeded(DocumentTooLarge):
+    """Objects within objects, deeper than may be."""
+
+    code = "DEPTH_EXCEEDED"
+
+
+class FieldsExceeded(DocumentTooLarge):
+    """More fields than may be, with those of fragments wherever they are spread."""
+
+    code = "FIELDS_EXCEEDED"
+
+
+class RootFieldsExceeded(DocumentTooLarge):
+    """An operation has more root fields than may be."""
+
+    code = "ROOT_FIELDS_EXCEEDED"
+
+
+class AliasesExceeded(DocumentTooLarge):
+    """More aliases than may be."""
+
+    code = "ALIASES_EXCEEDED"
+
+
+class RepeatsExceeded(DocumentTooLarge):
+    """The same fields are selected in one place more often than can be compared in time."""
+
+    code = "REPEATS_EXCEEDED"
+
+
+class DirectivesExceeded(DocumentTooLarge):
+    """More directives than may be."""
+
+    code = "DIRECTIVES_EXCEEDED"
+
+
+class ListLengthExceeded(DocumentTooLarge):
+    """A list among the arguments or variables has more values than may be."""
+
+    code = "LIST_LENGTH_EXCEEDED"
+
+
+class InputDepthExceeded(DocumentTooLarge):
+    """Lists and objects among the arguments or variables are deeper within each other than may be."""
+
+    code = "INPUT_DEPTH_EXCEEDED"
+
+
+class IntrospectionDisabled(DocumentTooLarge):
+    """The gateway does not tell its schema."""
+
+    code = "INTROSPECTION_DISABLED"
+
+
+class CostExceeded(RequestError):
+    """The operation may cost more than one may."""
+
+    code = "COST_EXCEEDED"
+    well_formed = True
