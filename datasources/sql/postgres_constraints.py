@@ -114,11 +114,15 @@ def _row(error: asyncpg.IntegrityConstraintViolationError, write: Write, columns
     detail = _DETAIL.search(error.detail or "")
     if detail is None:
         return None
-    told = [name.strip('"') for name in detail[1].split(", ")]
-    if not set(told) <= set(names):
-        return None
-    values = [", ".join([str(_value(row, names, name)) for name in told]) for row in rows]
-    return values.index(detail[2]) if detail[2] in values else None
+    told, wanted = [name.strip('"') for name in detail[1].split(", ")], detail[2]
+    known = [name for name in told if name in names]
+    if known != told:  # the others are defaults, or the key of the rows' new parent
+        parts = dict(zip(told, wanted.split(", "), strict=False))
+        wanted = ", ".join([parts.get(name, "") for name in known])
+    values = [", ".join([str(_value(row, names, name)) for name in known]) for row in rows]
+    found = [number for number, value in enumerate(values) if known and value == wanted]
+    repeats = isinstance(error, asyncpg.UniqueViolationError) and len(found) > 1
+    return found[repeats] if found else None  # of those that are alike, the second is one too many
 
 
 def _named(write: Write) -> tuple[tuple[str, ...], Sequence[Row]]:

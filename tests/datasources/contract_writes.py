@@ -291,6 +291,12 @@ class WritesContract:
                 ForeignKeyViolated, ("papers", ("team_id",), "papers_team_id_fkey", 0), Delete(TEAMS, (1,)), id="parent"
             ),
             pytest.param(
+                UniqueViolated,
+                ("papers", ("number",), "papers_number_key", 2),
+                Insert(PAPERS, ("id", "number"), ((7, "w"), (8, "x, y"), (9, "x, y"))),
+                id="unique-among-themselves",
+            ),
+            pytest.param(
                 ForeignKeyViolated,
                 ("papers", ("team_id",), "papers_team_id_fkey", 1),
                 Delete(TEAMS, (2, 1)),
@@ -410,6 +416,16 @@ class WritesContract:
                 await writer.insert_with(inserts[0], "team_id", inserts[1])
         assert await read(source, Lookup(TEAMS, ("name",))) == [("t",)]
         assert await read(source) == [(1, "a")]
+
+    @pytest.mark.parametrize("within", [True, False], ids=["in-a-transaction", "by-itself"])
+    async def test_tells_which_of_rows_repeats_what_their_parent_has_once(
+        self, source: Datasource, within: bool
+    ) -> None:
+        children = Insert(PAPERS, ("id", "number", "shelf"), ((7, "a", 1), (8, "b", 2), (9, "c", 2)))
+        expected = ("papers", ("team_id", "shelf"), "papers_team_id_shelf_key", 2)
+        opened = writable(source).transaction() if within else nullcontext(writable(source))
+        async with violated(UniqueViolated, expected), opened as writer:
+            await writer.insert_with(Insert(TEAMS, ("id", "name"), ((5, "t"),)), "team_id", children)
 
     async def test_rows_of_one_write_may_refer_to_each_other(self, source: Datasource) -> None:
         columns = ("id", "name", "lead_id")
