@@ -61,7 +61,9 @@ def _message(entity: Entity, error: ConstraintViolated, fields: Sequence[str], *
                 else f"{entity.name} is there already."
             )
         case ForeignKeyViolated():
-            return f"{entity.name}: {named or 'something'} refers to what is not there."
+            if not named:  # the source does not tell
+                return f"{entity.name} refers to what is not there, or something else still refers to it."
+            return f"{entity.name}: {named} refers to what is not there."
         case NotNullViolated():
             return f"{entity.name}: {named or 'something'} is missing."
         case CheckViolated() if error.constraint is not None:

@@ -94,8 +94,10 @@ def uninstall(
         _, sources, entities = _loaded(config, graph)
         for source, tables in _plan(entities, sources, names).items():
             chosen = None if all_ else [watched.table for watched in tables]
-            for table in asyncio.run(_outbox(sources, source).uninstall(chosen)):
-                console.print(f"{source}.{table} is not kept any longer", markup=False)
+            dropped = asyncio.run(_outbox(sources, source).uninstall(chosen))
+            for table in dropped if chosen is None else chosen:
+                state = "is not kept any longer" if table in dropped else "was not kept"
+                console.print(f"{source}.{table} {state}", markup=False)
 
 
 def _loaded(config: Path | None, graph: str | None) -> tuple[Settings, Registry, Sequence[Entity]]:

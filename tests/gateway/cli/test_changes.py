@@ -79,6 +79,7 @@ def test_keeps_shows_prunes_and_keeps_no_longer(folder: Path) -> None:
     assert amiss == "  orders: its columns have changed since: install it again"
     assert changes("install") == "shop.orders is installed\n"
     assert changes("uninstall", "Order") == "shop.orders is not kept any longer\n"
+    assert changes("uninstall", "Order", "shop.none") == "shop.orders was not kept\nshop.none was not kept\n"
     assert changes("uninstall", "--all") == "shop.tags is not kept any longer\n"
     assert changes("status", code=1) == before
 

@@ -305,6 +305,24 @@ async def test_deletes_tell_what_was_there(stores: OpenStore, kind: str) -> None
     assert asked.rows["orders"]["nodes"] == asked.rows["lines"]["nodes"] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("sqlite", "Order refers to what is not there, or something else still refers to it."),
+        ("postgres", "Order is still referred to by Parcel."),
+    ],
+)
+async def test_what_would_go_along_may_be_referred_to(stores: OpenStore, kind: str, message: str) -> None:
+    parcels = 'parcels: { create: [{ tracking: "T" }] }'
+    document = f"""
+    mutation {{
+      updateOrder(id: 2, patch: {{ lines: {{ update: [{{ id: 3, patch: {{ {parcels} }} }}] }} }}) {{ id }}
+      deleteOrder(id: 2) {{ id }}
+    }}"""
+    asked = await ask(stores, kind, document)
+    assert [error[:3] for error in asked.errors] == [(["deleteOrder"], message, "FOREIGN_KEY_VIOLATION")]
+
+
 async def test_clients_choose_keys_that_the_source_does_not_make(stores: OpenStore, kind: str) -> None:
     document = """
     mutation {
