@@ -64,7 +64,8 @@ def publish(
         if release is not None and len(release.split("~")) != 2:
             raise ConfigError(f"--release must be like web~1.4.0; it is {release!r}.")
         entries, problems = read_manifest(manifest, settings.limits.tokens, release)
-        checked = check(load_graph(graph or settings.graph).schema, entries, _name(client), problems)
+        schema = load_graph(graph or settings.graph).schema
+        checked = check(schema, settings.limits, entries, _name(client), problems)
         count = _run(config, lambda store: store.publish(checked))
         console.print(f"{_counted(len(checked))} published, {count} of them new", markup=False)
 

@@ -166,6 +166,17 @@ def test_mistakes(folder: Path, manifest: str, lines: list[str]) -> None:
     assert ended.stderr.splitlines() == [f"gateway: {line}" for line in lines]
 
 
+def test_limits_hold(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"o1": f"# many\n{ORDERS}"}))
+    monkeypatch.setenv("GATEWAY_LIMITS__DEPTH", "2")
+    deep = operations("publish", "manifest.json", code=2).stderr
+    assert deep.startswith("gateway: Orders, line 2: ")
+    monkeypatch.setenv("GATEWAY_LIMITS__DEPTH", "9")
+    monkeypatch.setenv("GATEWAY_LIMITS__COST", "3")
+    dear = operations("publish", "manifest.json", code=2).stderr
+    assert dear == "gateway: Orders: The operation may cost 51, which is more than 3.\n"
+
+
 def test_retiring(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps({"c1": CUSTOMER, "o1": ORDERS, "o2": f"{ORDERS} "}))
     operations("publish", "manifest.json", "--client", "web")
