@@ -190,6 +190,17 @@ def test_retiring(folder: Path) -> None:
     assert operations("stats").stdout == "Nothing was used yet.\n"
 
 
+def test_openapi(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"c1": CUSTOMER}))
+    (folder / "newer.json").write_text(json.dumps({"c2": f"{CUSTOMER} "}))
+    operations("publish", "manifest.json")
+    operations("publish", "newer.json", "--client", "web")
+    told = json.loads(operations("openapi", "--client", "web").stdout)
+    assert [*told["paths"]] == ["/operations/web/Customer"]
+    operations("openapi", "--out", "openapi.json")
+    assert [*json.loads((folder / "openapi.json").read_text())["paths"]] == ["/operations/-/Customer"]
+
+
 def test_modes() -> None:
     assert gateway("clients", "set-mode", "web", "trusted_only").stdout == "web: trusted_only\n"
     assert gateway("clients", "set-mode", "web").stdout == "web: as operations.mode says\n"
