@@ -35,6 +35,7 @@ from gateway.transport.graphiql import Tab, graphiql_page, graphiql_routes
 from gateway.transport.health import health_routes
 from gateway.transport.json_http import JsonHttp
 from gateway.transport.origins import Origins
+from gateway.transport.rest import rest_routes
 from gateway.transport.streaming import Streaming
 from gateway.transport.websocket import WebSocket
 from gateway.unkept import looking_for_unkept
@@ -106,6 +107,7 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
             Route(settings.http.path, endpoint),
             *(graphiql_routes(settings.http.path) if settings.http.graphiql else ()),
             *health_routes(registry),
+            *(rest_routes(pipeline, settings.http) if settings.operations.rest else ()),
             *(metrics_routes(_caches(pipeline, registry), endpoint.answered) if settings.http.metrics else ()),
         ],
         middleware=[_cors(origins)],

@@ -57,7 +57,7 @@ class Pipeline:
 
         Without an authenticator, everybody may ask, and is anonymous; without `operations`, none are stored.
         """
-        self._graph = graph
+        self.graph = graph
         self._make_context = make_context
         self._limits = limits
         self._estimator = Estimator(limits)

@@ -33,7 +33,7 @@ class HttpSettings(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 takes any that is free."""
     path: HttpPath = "/graphql"
-    """Where the endpoint is; not below /health or /metrics."""
+    """Where the endpoint is; not below /health, /metrics or /operations."""
     allowed_origins: tuple[Origin, ...] = ()
     """Web origins whose pages may use the endpoint (CORS): https://shop.example, http://localhost:*, or * for all."""
     csrf_prevention: bool = True
@@ -56,8 +56,8 @@ class HttpSettings(Section):
     @field_validator("path")
     @classmethod
     def _not_taken(cls, path: str) -> str:
-        if path.startswith(("/health", "/metrics")):
-            raise ValueError("must not be below /health or /metrics, where load balancers and Prometheus ask")
+        if path.startswith(("/health", "/metrics", "/operations")):
+            raise ValueError("must not be below /health, /metrics or /operations, where others ask")
         return path
 
 

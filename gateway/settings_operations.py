@@ -29,6 +29,8 @@ class OperationSettings(Section):
     """Whether what trusted_only refuses is told in the log, and executed all the same."""
     refresh: float = Field(default=2.0, gt=0)
     """Seconds after which a process sees what was published or retired."""
+    rest: bool = True
+    """Whether what is published is at `/operations/{client}/{name}`, too, for clients that do not speak GraphQL."""
     automatic: bool = True
     """Whether texts are kept for clients that send their hashes the next time (APQ)."""
     automatic_limit: int = Field(default=1000, ge=1)

@@ -2,10 +2,9 @@
 
 import typer
 
-from gateway.cli import changes, clients, demo, operations
+from gateway.cli import changes, clients, demo, operations, schema
 from gateway.cli.dev import dev
 from gateway.cli.explain import explain
-from gateway.cli.schema import schema
 from gateway.cli.serve import serve_command
 
 app = typer.Typer(
@@ -18,8 +17,8 @@ app = typer.Typer(
 )
 app.command()(dev)
 app.command("serve")(serve_command)
-app.command()(schema)
 app.command()(explain)
+app.add_typer(schema.app, name="schema")
 app.add_typer(changes.app, name="changes")
 app.add_typer(clients.app, name="clients")
 app.add_typer(operations.app, name="operations")

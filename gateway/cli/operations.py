@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,8 @@ from gateway.control import ControlStore
 from gateway.errors import ConfigError
 from gateway.graph import load_graph
 from gateway.operations.manifests import read_manifest
+from gateway.operations.openapi import EVERYBODYS as NAMELESS
+from gateway.operations.openapi import describe
 from gateway.operations.publishing import check
 from gateway.operations.store import EVERYBODY, OperationStore, Published, Usage
 from gateway.settings import load
@@ -64,7 +67,8 @@ def publish(
         if release is not None and len(release.split("~")) != 2:
             raise ConfigError(f"--release must be like web~1.4.0; it is {release!r}.")
         entries, problems = read_manifest(manifest, settings.limits.tokens, release)
-        checked = check(load_graph(graph or settings.graph).schema, entries, _name(client), problems)
+        schema = load_graph(graph or settings.graph).schema
+        checked = check(schema, settings.limits, entries, _name(client), problems)
         count = _run(config, lambda store: store.publish(checked))
         console.print(f"{_counted(len(checked))} published, {count} of them new", markup=False)
 
@@ -157,6 +161,28 @@ def stats(client: ClientOption = None, config: ConfigOption = None) -> None:
             console.print("Nothing was used yet.")
             return
         _print(table)
+
+
+@app.command()
+def openapi(
+    client: Annotated[str, typer.Option(metavar="NAME", help="Whose.", show_default="everybody's")] = EVERYBODYS,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write to, instead of printing.")] = None,
+    graph: Annotated[str | None, typer.Option(help="The module with your graph.", show_default="schema")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the operations of a client as an OpenAPI document, for partners who do not speak GraphQL.
+
+    Gateways have it at /operations/NAME/openapi.json, and the operations beside it, by GET and POST.
+    """
+    with failing_clearly():
+        there = [each for each in _run(config, lambda store: store.all()) if each.client in (_name(client), EVERYBODY)]
+        schema = load_graph(graph or load(config).graph).schema
+        document = describe(schema, NAMELESS if client == EVERYBODYS else client, there)
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8")
 
 
 def _run(config: Path | None, work: Callable[[OperationStore], Awaitable[T]]) -> T:

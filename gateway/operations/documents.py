@@ -11,6 +11,7 @@ from graphql import (
     ASTValidationRule,
     DocumentNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     NoFragmentCyclesRule,
     OperationDefinitionNode,
@@ -139,7 +140,7 @@ def parsed(text: str | Source, tokens: int) -> DocumentNode:
 
 
 def mistakes(
-    schema: strawberry.Schema,
+    schema: GraphQLSchema,
     document: DocumentNode,
     rules: Collection[type[ASTValidationRule]] = RULES,
     *,
@@ -147,7 +148,7 @@ def mistakes(
 ) -> list[GraphQLError]:
     """Where the document does not fit the schema."""
     return validate(
-        core_schema(schema),
+        schema,
         document,
         rules,
         max_errors=MAXIMUM_ERRORS,
@@ -168,7 +169,7 @@ def _prepare(
     refused = _limited(schema, document, limits)
     if refused is not None:
         return refused
-    errors = mistakes(schema, document, suggestions=limits.suggestions)
+    errors = mistakes(core_schema(schema), document, suggestions=limits.suggestions)
     if errors and errors[-1].message == "Validation aborted.":  # at a limit of its own: no mistake
         return _Invalid(DocumentTooLarge, [GraphQLError("The document selects too much at once to be validated.")])
     if errors:
@@ -189,6 +190,6 @@ def _limited(schema: strawberry.Schema, document: DocumentNode, limits: LimitSet
         check_syntax(document, limits)
         check_selections(document, limits)
     except DocumentTooLarge as error:
-        circular = mistakes(schema, document, (NoFragmentCyclesRule,))
+        circular = mistakes(core_schema(schema), document, (NoFragmentCyclesRule,))
         return _Invalid.of(ValidationFailed, circular) if circular else _Invalid.of(type(error), error.errors)
     return None

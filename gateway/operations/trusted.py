@@ -28,6 +28,7 @@ class TrustedDocuments:
         self._revision: str | None = None
         self._by_id: Mapping[tuple[str, str], Published] = {}
         self._by_text: Mapping[tuple[str, str], Published] = {}
+        self._by_name: Mapping[tuple[str, str], Published] = {}
         self._modes: Mapping[str, str] = {}
         self._uses: dict[UseKey, int] = {}
         self.is_known = False
@@ -48,6 +49,14 @@ class TrustedDocuments:
             if found is not None:
                 return found
         return self._by_text.get((EVERYBODY, text))
+
+    def named(self, client: str, name: str) -> Published | None:
+        """The latest document whose operation has this name."""
+        return self._by_name.get((client, name)) or self._by_name.get((EVERYBODY, name))
+
+    def of_client(self, client: str) -> list[Published]:
+        """All that are the client's or everybody's."""
+        return [each for each in self._by_text.values() if each.client in (client, EVERYBODY)]
 
     def mode(self, client: str | None) -> str | None:
         """Where it is the client's own."""
@@ -86,6 +95,9 @@ class TrustedDocuments:
         self._by_id = {(each.client, name): each for each in documents for name in _names(each)}
         self._by_id |= {(each.client, each.id): each for each in documents}
         self._by_text = {(each.client, each.body): each for each in documents}
+        self._by_name = {
+            (each.client, each.name): each for each in sorted(documents, key=lambda each: each.published_at)
+        }
         self._modes = modes
         self._revision, self.is_known = revision, True
 

@@ -108,7 +108,7 @@ class JsonHttp:
             answer = failed(error, correlation_id)
         status = _status(answer, media_type)
         self.answered[status // 100] += 1
-        await _send(send, correlation_id, media_type, status, answer, headers.get(b"if-none-match"))
+        await send_answer(send, correlation_id, media_type, status, answer, headers.get(b"if-none-match"))
 
     def _accepted(self, scope: Scope, headers: Headers) -> Accepted:
         accept = headers.get(b"accept", b"")[:MAXIMUM_ACCEPT].decode("latin-1")
@@ -119,8 +119,8 @@ class JsonHttp:
         if self._settings.csrf_prevention:
             prevent_csrf(headers)
         if scope["method"] == "POST":
-            _check_content(headers)
-            return with_key(_decode(await read_body(receive, headers, self._settings.max_body), "The body"), headers)
+            check_content(headers)
+            return with_key(decode(await read_body(receive, headers, self._settings.max_body), "The body"), headers)
         if scope["method"] == "GET":
             return _from_url(scope["query_string"])
         raise MethodNotAllowed("Send operations by POST, or queries by GET.", allow="GET, POST, PUT, DELETE")
@@ -129,7 +129,7 @@ class JsonHttp:
         """The same from a multipart request; what it holds of files is there as long as the context."""
         prevent_csrf(headers)
         if not self._settings.max_upload:
-            _check_content(headers)
+            check_content(headers)
         if scope["method"] != "POST":
             raise MethodNotAllowed("Send files by POST.", allow="POST")
         return read_upload(scope, receive, self._settings.max_upload)
@@ -159,7 +159,8 @@ class JsonHttp:
             return refused(error)
 
 
-def _check_content(headers: Headers) -> None:
+def check_content(headers: Headers) -> None:
+    """Raises UnsupportedMediaType for a body that is not JSON as it is."""
     media_type, *parameters = headers.get(b"content-type", b"").decode("latin-1").split(";")
     if media_type.strip().lower() != JSON:
         given = media_type.strip()[:80]
@@ -184,18 +185,19 @@ def _from_url(query_string: bytes) -> dict[str, object]:
             continue
         if name in parameters:
             raise BadRequest(f"{name} is given twice.")
-        parameters[name] = _decode(value.encode(), name) if name in JSON_PARAMETERS else value
+        parameters[name] = decode(value.encode(), name) if name in JSON_PARAMETERS else value
     return parameters
 
 
-def _decode(text: bytes, what: str) -> object:
+def decode(text: bytes, what: str) -> object:
+    """Raises BadRequest."""
     try:
         return orjson.loads(text)
     except ValueError:
         raise BadRequest(f"{what} is not JSON.") from None
 
 
-async def _send(
+async def send_answer(
     send: Send,
     correlation_id: str,
     media_type: str,
@@ -203,7 +205,7 @@ async def _send(
     answer: Answer | list[Answer],
     known: bytes | None,
 ) -> None:
-    """`known` are the ETags of answers that the client has already."""
+    """Answers, or says that nothing has changed; `known` are the ETags of answers that the client has already."""
     headers = [
         (b"content-type", CONTENT_TYPES[media_type]),
         (CORRELATION_ID, correlation_id.encode()),

@@ -166,6 +166,17 @@ def test_mistakes(folder: Path, manifest: str, lines: list[str]) -> None:
     assert ended.stderr.splitlines() == [f"gateway: {line}" for line in lines]
 
 
+def test_limits_hold(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"o1": f"# many\n{ORDERS}"}))
+    monkeypatch.setenv("GATEWAY_LIMITS__DEPTH", "2")
+    deep = operations("publish", "manifest.json", code=2).stderr
+    assert deep.startswith("gateway: Orders, line 2: ")
+    monkeypatch.setenv("GATEWAY_LIMITS__DEPTH", "9")
+    monkeypatch.setenv("GATEWAY_LIMITS__COST", "3")
+    dear = operations("publish", "manifest.json", code=2).stderr
+    assert dear == "gateway: Orders: The operation may cost 51, which is more than 3.\n"
+
+
 def test_retiring(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps({"c1": CUSTOMER, "o1": ORDERS, "o2": f"{ORDERS} "}))
     operations("publish", "manifest.json", "--client", "web")
@@ -177,6 +188,17 @@ def test_retiring(folder: Path) -> None:
     assert operations("retire", "--unused", "0s").stdout == "Orders of web is retired\n" * 2
     assert operations("retire", code=2).stderr == "gateway: Name operations to retire, or say --unused 90d.\n"
     assert operations("stats").stdout == "Nothing was used yet.\n"
+
+
+def test_openapi(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"c1": CUSTOMER}))
+    (folder / "newer.json").write_text(json.dumps({"c2": f"{CUSTOMER} "}))
+    operations("publish", "manifest.json")
+    operations("publish", "newer.json", "--client", "web")
+    told = json.loads(operations("openapi", "--client", "web").stdout)
+    assert [*told["paths"]] == ["/operations/web/Customer"]
+    operations("openapi", "--out", "openapi.json")
+    assert [*json.loads((folder / "openapi.json").read_text())["paths"]] == ["/operations/-/Customer"]
 
 
 def test_modes() -> None:
