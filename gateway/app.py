@@ -88,7 +88,7 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
             finally:
                 await pipeline.close()
 
-    connections = Connections(settings.subscriptions.connections)
+    connections = Connections(settings.subscriptions.connections, settings.subscriptions.viewer_connections)
     origins = Origins.of(settings.http.allowed_origins)
     endpoint = _endpoint(pipeline, settings, graph, connections)
     app = Gateway(

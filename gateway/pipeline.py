@@ -17,6 +17,7 @@ from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, Reque
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
 from gateway.limits.actual import Meter
+from gateway.limits.concurrency import Turns
 from gateway.limits.cost import Estimator
 from gateway.limits.inputs import check_variables
 from gateway.operations.documents import DocumentCache
@@ -54,6 +55,7 @@ class Pipeline:
         self._make_context = make_context
         self._limits = limits
         self._estimator = Estimator(limits)
+        self.turns = Turns(limits)
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
@@ -148,6 +150,7 @@ class Pipeline:
             context.idempotency = identify(
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
             )
+        await self.turns.enter(request.viewer)
         call = self._deadlines.start()
         try:
             return await execute(operation, variables, context)
@@ -158,3 +161,4 @@ class Pipeline:
             raise
         finally:
             call.stop()
+            self.turns.leave(request.viewer)

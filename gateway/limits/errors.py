@@ -11,7 +11,10 @@ RequestError
 │   ├── ListLengthExceeded      a list among the arguments or variables
 │   ├── InputDepthExceeded      lists and objects within each other, among the arguments or variables
 │   └── IntrospectionDisabled   the schema is not told
-└── CostExceeded                an operation may cost more than one may
+├── CostExceeded                an operation may cost more than one may
+├── Overloaded                  as many operations run and wait as may
+├── TooManyViewerOperations     a viewer has as many operations under way as one may
+└── TooManyViewerConnections    a viewer has as many sockets and event streams open as one may
 """
 
 from gateway.errors import DocumentTooLarge, RequestError
@@ -76,3 +79,28 @@ class CostExceeded(RequestError):
 
     code = "COST_EXCEEDED"
     well_formed = True
+
+
+class Overloaded(RequestError):
+    """As many operations run and wait as may: whoever is sent away now can come again soon."""
+
+    code = "OVERLOADED"
+    status = 503
+    retry_after = 1
+
+
+class TooManyViewerOperations(RequestError):
+    """The viewer has as many operations under way as one may."""
+
+    code = "TOO_MANY_VIEWER_OPERATIONS"
+    status = 429
+    retry_after = 1
+
+
+class TooManyViewerConnections(RequestError):
+    """The viewer has as many sockets and event streams open as one may."""
+
+    code = "TOO_MANY_VIEWER_CONNECTIONS"
+    status = 429
+    close_code = 1013
+    retry_after = 1
