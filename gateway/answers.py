@@ -34,6 +34,8 @@ class Answer:
     content: dict[str, Any]
     refused: RequestError | None = None
     """Why there is no data."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """For HTTP."""
 
 
 def executed(data: Any, errors: Sequence[GraphQLError] | None, correlation_id: str) -> Answer:
@@ -48,7 +50,7 @@ def refused(error: RequestError) -> Answer:
     """The answer to a request that there is no data for."""
     extensions = {"code": error.code}
     errors = [_located(each, extensions) for each in error.errors]
-    return Answer({"errors": errors or [{"message": str(error), "extensions": extensions}]}, error)
+    return Answer({"errors": errors or [{"message": str(error), "extensions": extensions}]}, error, error.headers)
 
 
 def failed(cause: Exception, correlation_id: str) -> Answer:

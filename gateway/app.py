@@ -16,6 +16,7 @@ from gateway.auth.clients import Clients
 from gateway.control import ControlStore
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
+from gateway.limits.rate import make_rates
 from gateway.pipeline import Pipeline
 from gateway.retention import pruning
 from gateway.settings import Settings
@@ -121,7 +122,8 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     )
     api_keys = StoredApiKeys(Clients(ControlStore(settings)), settings.auth.recheck)
     authenticator = Authenticator(settings.auth, api_keys)
-    return kind(graph.schema, make_context, limits, subscriptions, authenticator)
+    rates = make_rates(limits.rate, settings.redis)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator, rates)
 
 
 @asynccontextmanager
@@ -161,6 +163,6 @@ def _cors(origins: Origins) -> Middleware:
         allow_origin_regex=origins.pattern,
         allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=("*",),
-        expose_headers=("X-Correlation-Id",),
+        expose_headers=("X-Correlation-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         max_age=7200,
     )

@@ -62,6 +62,8 @@ class RequestError(GatewayError):
     """What closes the connection that it happens on; None where only the operation ends."""
     retry_after: int | None = None
     """Seconds after which it may go better."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """That HTTP answers with, too."""
 
     def __init__(self, message: str, errors: Sequence[GraphQLError] = ()) -> None:
         """`errors` say where in the document each mistake is; without them the message is all there is to say."""

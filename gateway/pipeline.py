@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,9 @@ from gateway.execution.schema import run_operation
 from gateway.limits.actual import Meter
 from gateway.limits.concurrency import Turns
 from gateway.limits.cost import Estimator
+from gateway.limits.gcra import Bucket
 from gateway.limits.inputs import check_variables
+from gateway.limits.rate import Charge, Rates
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.request import OperationRequest
@@ -46,15 +49,17 @@ class Pipeline:
         limits: LimitSettings,
         subscriptions: Subscriptions | None = None,
         authenticator: Authenticator | None = None,
+        rates: Rates | None = None,
     ) -> None:
         """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
 
-        Without an authenticator, everybody may ask, and is anonymous.
+        Without an authenticator, everybody may ask, and is anonymous; without rates, as often as they like.
         """
         self._graph = graph
         self._make_context = make_context
         self._limits = limits
         self._estimator = Estimator(limits)
+        self._rates = rates
         self.turns = Turns(limits)
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
@@ -67,13 +72,16 @@ class Pipeline:
         if self.subscriptions is not None:
             await self.subscriptions.close()
         await self.authenticator.close()
+        if self._rates is not None:
+            await self._rates.close()
 
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
             operation, variables = self.bind(request)
-            if request.cost:
-                return await self._metered(request, operation, variables, execute, correlation_id)
+            buckets = self._buckets(request.viewer)
+            if buckets or request.cost:
+                return await self._metered(request, operation, variables, execute, correlation_id, buckets)
             data, errors = await self._execute(request, operation, variables, execute)
         except RequestError as error:
             return refused(error)
@@ -84,6 +92,7 @@ class Pipeline:
         try:
             operation, variables = self.bind(request)
             if operation.node.operation is OperationType.SUBSCRIPTION:
+                await self._charge(self._buckets(request.viewer), self._estimator.check(operation, variables))
                 return await self._open(operation, variables, request, correlation_id)
         except TimeoutError:
             return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
@@ -118,6 +127,12 @@ class Pipeline:
         make_context = partial(self._make_context, request.viewer)
         return await generate(operation, variables, make_context, self._seconds, correlation_id)
 
+    def _buckets(self, viewer: Viewer) -> Sequence[Bucket]:
+        return () if self._rates is None else self._rates.buckets(viewer)
+
+    async def _charge(self, buckets: Sequence[Bucket], estimated: int) -> Charge | None:
+        return await self._rates.charge(buckets, estimated) if self._rates is not None and buckets else None
+
     async def _metered(
         self,
         request: OperationRequest,
@@ -125,15 +140,23 @@ class Pipeline:
         variables: VariableValues,
         execute: Execute,
         correlation_id: str,
+        buckets: Sequence[Bucket],
     ) -> Answer:
-        """The answer, with what it costs."""
-        meter = Meter()
-        data, errors = await self._execute(request, operation, variables, execute, meter)
-        answer = executed(data, errors, correlation_id)
-        estimated = self._estimator.check(operation, variables)
-        actual = self._estimator.actual(operation, variables, meter.rows)
-        cost = {"estimated": estimated, "actual": actual, "available": self._limits.cost}
-        return Answer({**answer.content, "extensions": {"cost": cost}})
+        """The answer of an operation whose cost is charged, or told."""
+        estimated, meter = self._estimator.check(operation, variables), Meter()
+        charge = await self._charge(buckets, estimated)
+        try:
+            data, errors = await self._execute(request, operation, variables, execute, meter)
+            answer = executed(data, errors, correlation_id)
+        finally:
+            actual = self._estimator.actual(operation, variables, meter.rows) if meter.used else 0
+            if charge is not None:
+                charge.settle(max(actual, 1))
+        if request.cost:
+            available = self._limits.cost if charge is None else charge.available(max(actual, 1))
+            cost = {"estimated": estimated, "actual": actual, "available": available}
+            answer = replace(answer, content={**answer.content, "extensions": {"cost": cost}})
+        return answer if charge is None else replace(answer, headers=charge.headers)
 
     async def _execute(
         self,
@@ -151,6 +174,8 @@ class Pipeline:
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
             )
         await self.turns.enter(request.viewer)
+        if meter is not None:
+            meter.used = True
         call = self._deadlines.start()
         try:
             return await execute(operation, variables, context)

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.errors import ConfigError
 from gateway.settings_auth import AuthSettings, ControlSettings
 from gateway.settings_errors import PREFIX, explain, stray_variables, unreadable_variable
+from gateway.settings_limits import RateSettings
 from gateway.settings_section import HttpPath, Origin, Section
 from gateway.settings_sources import SourceSettings, host_problem
 
@@ -97,6 +98,7 @@ class LimitSettings(Section):
     """Seconds that an operation waits for its turn, before it is sent away."""
     viewer_operations: int = Field(default=100, ge=1)
     """Operations of one viewer under way in this process, at most; anonymous ones share the limit of all."""
+    rate: RateSettings = RateSettings()
     documents: int = Field(default=1000, ge=1)
     """Parsed and validated documents that are kept."""
     page_default: int = Field(default=50, ge=1)
@@ -231,6 +233,7 @@ class DevSettings(Settings):
         list_length=10_000,
         input_depth=50,
         cost=10_000_000,
+        rate=RateSettings(viewer=0, client=0),
         introspection=True,
         suggestions=True,
     )

@@ -204,6 +204,7 @@ async def _send(send: Send, correlation_id: str, media_type: str, status: int, a
     if isinstance(answer, list):
         await respond(send, status, headers, encode([each.content for each in answer]))
         return
+    headers += answer.headers
     if answer.refused is not None and answer.refused.retry_after is not None:
         headers.append((b"retry-after", str(answer.refused.retry_after).encode()))
     if isinstance(answer.refused, MethodNotAllowed):
