@@ -24,19 +24,22 @@ class Turns:
 
     async def enter(self, viewer: Viewer) -> None:
         """Waits for the operation's turn, until `leave`. Raises Overloaded, TooManyViewerOperations."""
-        self._count(viewer)
+        if not viewer.is_anonymous:  # nobody can tell those apart: they share the limit of all
+            self._count(viewer.identity)
         if not self._slots.take():
             try:
                 await self._wait()
             except BaseException:
-                self._discount(viewer)
+                if not viewer.is_anonymous:
+                    self._discount(viewer.identity)
                 raise
         self.running += 1
 
     def leave(self, viewer: Viewer) -> None:
         self.running -= 1
         self._slots.give_back()
-        self._discount(viewer)
+        if not viewer.is_anonymous:
+            self._discount(viewer.identity)
 
     async def _wait(self) -> None:
         limits = self._limits
@@ -53,20 +56,13 @@ class Turns:
         finally:
             self.waiting -= 1
 
-    def _count(self, viewer: Viewer) -> None:
-        """Nobody knows who is anonymous: they share the limit of all."""
-        if viewer.is_anonymous:
-            return
-        count, limit = self._of_viewers.get(viewer.identity, 0), self._limits.viewer_operations
+    def _count(self, identity: Identity) -> None:
+        count, limit = self._of_viewers.get(identity, 0), self._limits.viewer_operations
         if count >= limit:
             raise TooManyViewerOperations(f"{limit} operations of yours are under way, as many as may be.")
-        self._of_viewers[viewer.identity] = count + 1
+        self._of_viewers[identity] = count + 1
 
-    def _discount(self, viewer: Viewer) -> None:
-        if viewer.is_anonymous:
-            return
-        count = self._of_viewers[viewer.identity] - 1
+    def _discount(self, identity: Identity) -> None:
+        count = self._of_viewers.pop(identity) - 1
         if count:
-            self._of_viewers[viewer.identity] = count
-        else:
-            del self._of_viewers[viewer.identity]
+            self._of_viewers[identity] = count

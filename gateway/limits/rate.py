@@ -56,7 +56,7 @@ class Rates:
         """Those that the viewer's operations are charged to; none where there is no limit."""
         settings = self._settings
         if viewer.is_anonymous:
-            return self._bucket("anonymous", settings.anonymous)
+            return self._bucket("anonymous", settings.anonymous) if settings.anonymous else ()
         buckets: tuple[Bucket, ...] = ()
         if viewer.client is not None:
             limit = settings.client if viewer.quota is None else viewer.quota
