@@ -36,6 +36,8 @@ class Answer:
     """Why there is no data."""
     cache_control: str | None = None
     """For how long who may keep it, if that is known; then it has an ETag, too."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """For HTTP."""
 
 
 def executed(data: Any, errors: Sequence[GraphQLError] | None, correlation_id: str) -> Answer:
@@ -50,7 +52,9 @@ def refused(error: RequestError) -> Answer:
     """The answer to a request that there is no data for."""
     extensions = {"code": error.code}
     errors = [_located(each, extensions) for each in error.errors]
-    return Answer({"errors": errors or [{"message": str(error), "extensions": extensions}]}, error)
+    return Answer(
+        {"errors": errors or [{"message": str(error), "extensions": extensions}]}, error, headers=error.headers
+    )
 
 
 def failed(cause: Exception, correlation_id: str) -> Answer:

@@ -18,6 +18,7 @@ from gateway.control import ControlStore
 from gateway.errors import ConfigError
 from gateway.explaining import ExplainingPipeline
 from gateway.graph import Graph
+from gateway.limits.rate import make_rates
 from gateway.operations.automatic import AutomaticTexts
 from gateway.operations.documents import DocumentCache
 from gateway.operations.persisted import PersistedOperations
@@ -99,7 +100,7 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
             finally:
                 await pipeline.close()
 
-    connections = Connections(settings.subscriptions.connections)
+    connections = Connections(settings.subscriptions.connections, settings.subscriptions.viewer_connections)
     origins = Origins.of(settings.http.allowed_origins)
     endpoint = _endpoint(pipeline, settings, graph, connections)
     app = Gateway(
@@ -135,7 +136,8 @@ def make_pipeline(settings: Settings, graph: Graph, sources: Registry) -> Pipeli
     api_keys = StoredApiKeys(Clients(control), settings.auth.recheck)
     authenticator = Authenticator(settings.auth, api_keys)
     operations = partial(_operations, settings, control)
-    return kind(graph.schema, make_context, limits, subscriptions, authenticator, operations)
+    rates = make_rates(limits.rate, settings.redis)
+    return kind(graph.schema, make_context, limits, subscriptions, authenticator, operations, rates)
 
 
 def _operations(settings: Settings, control: ControlStore, documents: DocumentCache) -> PersistedOperations:
@@ -198,6 +200,6 @@ def _cors(origins: Origins) -> Middleware:
         allow_origin_regex=origins.pattern,
         allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=("*",),
-        expose_headers=("X-Correlation-Id",),
+        expose_headers=("X-Correlation-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         max_age=7200,
     )

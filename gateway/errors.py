@@ -23,6 +23,7 @@ GatewayError                    its message is meant for the client, its `code` 
 │   ├── IdempotencyNotPossible  a field writes what cannot be written once only
 │   ├── TransactionNotPossible  a field of a @transaction writes no datasource
 │   ├── OperationTimeout        took longer than an operation may (this one was executed, and given up)
+│   ├── CostExceeded, Overloaded, TooManyViewerOperations … see gateway/limits/errors.py
 │   ├── SubscriberTooSlow       more events wait for a subscriber than are kept
 │   ├── TooManyConnections      as many sockets and event streams are open as may be
 │   ├── TooManyOperations       as many operations are under way on one connection as may be
@@ -59,8 +60,10 @@ class RequestError(GatewayError):
     """Whether it was a GraphQL request all the same, which legacy clients (application/json) see answered with 200."""
     close_code: ClassVar[int | None] = None
     """What closes the connection that it happens on; None where only the operation ends."""
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds after which it may go better."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """That HTTP answers with, too."""
 
     def __init__(self, message: str, errors: Sequence[GraphQLError] = ()) -> None:
         """`errors` say where in the document each mistake is; without them the message is all there is to say."""

@@ -1,5 +1,7 @@
 """The pipeline of a gateway that may explain itself."""
 
+from dataclasses import replace
+
 from gateway.answers import Answer
 from gateway.execution.explain import Explainer
 from gateway.operations.request import OperationRequest
@@ -17,4 +19,4 @@ class ExplainingPipeline(Pipeline):
         if explainer.explanation is None:
             return answer
         extensions = {**answer.content.get("extensions", {}), "explain": explainer.explanation.as_json()}
-        return Answer({**answer.content, "extensions": extensions}, answer.refused)
+        return replace(answer, content={**answer.content, "extensions": extensions})

@@ -19,8 +19,11 @@ from gateway.errors import BadRequest, MethodNotAllowed, OperationTimeout, Reque
 from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
 from gateway.limits.actual import Meter
+from gateway.limits.concurrency import Turns
 from gateway.limits.cost import Estimator
+from gateway.limits.gcra import Bucket
 from gateway.limits.inputs import check_variables
+from gateway.limits.rate import Charge, Rates
 from gateway.operations.documents import DocumentCache
 from gateway.operations.idempotency import identify
 from gateway.operations.persisted import PersistedOperations
@@ -52,15 +55,19 @@ class Pipeline:
         subscriptions: Subscriptions | None = None,
         authenticator: Authenticator | None = None,
         operations: MakeOperations | None = None,
+        rates: Rates | None = None,
     ) -> None:
         """`make_context` is called for each operation, and for events; `subscriptions` are those to changes.
 
-        Without an authenticator, everybody may ask, and is anonymous; without `operations`, none are stored.
+        Without an authenticator, everybody may ask, and is anonymous; without `operations`, none are stored; without
+        rates, everybody may ask as often as they like.
         """
         self.graph = graph
         self._make_context = make_context
         self._limits = limits
         self._estimator = Estimator(limits)
+        self._rates = rates
+        self.turns = Turns(limits)
         self._seconds = limits.seconds
         self._deadlines = Deadlines(limits.seconds)
         self.subscriptions = subscriptions
@@ -74,6 +81,8 @@ class Pipeline:
         if self.subscriptions is not None:
             await self.subscriptions.close()
         await self.authenticator.close()
+        if self._rates is not None:
+            await self._rates.close()
 
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
@@ -81,8 +90,9 @@ class Pipeline:
             request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             started = time.perf_counter()
-            if request.cost:
-                answer, errors = await self._metered(request, operation, variables, execute, correlation_id)
+            buckets = self._buckets(request.viewer)
+            if buckets or request.cost:
+                answer, errors = await self._metered(request, operation, variables, execute, correlation_id, buckets)
             else:
                 data, errors = await self._execute(request, operation, variables, execute)
                 answer = executed(data, errors, correlation_id)
@@ -100,6 +110,7 @@ class Pipeline:
             operation, variables = self.bind(request)
             if operation.node.operation is OperationType.SUBSCRIPTION:
                 self.persisted.used(request, None)
+                await self._charge(self._buckets(request.viewer), self._estimator.check(operation, variables))
                 return await self._open(operation, variables, request, correlation_id)
         except TimeoutError:
             return refused(OperationTimeout(f"The operation was given up after {self._seconds:g} s."))
@@ -134,6 +145,12 @@ class Pipeline:
         make_context = partial(self._make_context, request.viewer)
         return await generate(operation, variables, make_context, self._seconds, correlation_id)
 
+    def _buckets(self, viewer: Viewer) -> Sequence[Bucket]:
+        return () if self._rates is None else self._rates.buckets(viewer)
+
+    async def _charge(self, buckets: Sequence[Bucket], estimated: int) -> Charge | None:
+        return await self._rates.charge(buckets, estimated) if self._rates is not None and buckets else None
+
     async def _metered(
         self,
         request: OperationRequest,
@@ -141,15 +158,23 @@ class Pipeline:
         variables: VariableValues,
         execute: Execute,
         correlation_id: str,
+        buckets: Sequence[Bucket],
     ) -> tuple[Answer, Sequence[GraphQLError]]:
-        """The answer, with what it costs, and what failed."""
-        meter = Meter()
-        data, errors = await self._execute(request, operation, variables, execute, meter)
-        answer = executed(data, errors, correlation_id)
-        estimated = self._estimator.check(operation, variables)
-        actual = self._estimator.actual(operation, variables, meter.rows)
-        cost = {"estimated": estimated, "actual": actual, "available": self._limits.cost}
-        return Answer({**answer.content, "extensions": {"cost": cost}}), errors
+        """The answer of an operation whose cost is charged, or told, and what failed."""
+        estimated, meter = self._estimator.check(operation, variables), Meter()
+        charge = await self._charge(buckets, estimated)
+        try:
+            data, errors = await self._execute(request, operation, variables, execute, meter)
+            answer = executed(data, errors, correlation_id)
+        finally:
+            actual = self._estimator.actual(operation, variables, meter.rows) if meter.used else 0
+            if charge is not None:
+                charge.settle(max(actual, 1))
+        if request.cost:
+            available = self._limits.cost if charge is None else charge.available(max(actual, 1))
+            cost = {"estimated": estimated, "actual": actual, "available": available}
+            answer = replace(answer, content={**answer.content, "extensions": {"cost": cost}})
+        return (answer if charge is None else replace(answer, headers=charge.headers)), errors
 
     async def _execute(
         self,
@@ -166,6 +191,9 @@ class Pipeline:
             context.idempotency = identify(
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
             )
+        await self.turns.enter(request.viewer)
+        if meter is not None:
+            meter.used = True
         call = self._deadlines.start()
         try:
             return await execute(operation, variables, context)
@@ -176,6 +204,7 @@ class Pipeline:
             raise
         finally:
             call.stop()
+            self.turns.leave(request.viewer)
 
 
 def _cache_control(operation: Operation, viewer: Viewer) -> str:

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.errors import ConfigError
 from gateway.settings_auth import AuthSettings, ControlSettings
 from gateway.settings_errors import PREFIX, explain, stray_variables, unreadable_variable
+from gateway.settings_limits import RateSettings
 from gateway.settings_operations import OperationSettings
 from gateway.settings_section import HttpPath, Origin, Section
 from gateway.settings_sources import SourceSettings, host_problem
@@ -90,6 +91,15 @@ class LimitSettings(Section):
     """Whether errors suggest names of the schema for those that are not in it."""
     seconds: float = Field(default=30.0, gt=0)
     """Time that an operation may take."""
+    concurrency: int = Field(default=200, ge=1)
+    """Operations of this process that run at once, at most; subscriptions do not count."""
+    waiting: int = Field(default=1000, ge=0)
+    """Operations that wait for their turn, at most; one more is sent away."""
+    patience: float = Field(default=5.0, gt=0)
+    """Seconds that an operation waits for its turn, before it is sent away."""
+    viewer_operations: int = Field(default=100, ge=1)
+    """Operations of one viewer under way in this process, at most; anonymous ones share the limit of all."""
+    rate: RateSettings = RateSettings()
     documents: int = Field(default=1000, ge=1)
     """Parsed and validated documents that are kept."""
     page_default: int = Field(default=50, ge=1)
@@ -111,6 +121,8 @@ class SubscriptionSettings(Section):
 
     connections: int = Field(default=10_000, ge=1)
     """Sockets and event streams of this process, at most."""
+    viewer_connections: int = Field(default=100, ge=1)
+    """Those of one viewer, at most; anonymous ones share the limit of all."""
     operations: int = Field(default=100, ge=1)
     """Operations under way on one of them, at most."""
     queue: int = Field(default=1000, ge=1)
@@ -224,6 +236,7 @@ class DevSettings(Settings):
         list_length=10_000,
         input_depth=50,
         cost=10_000_000,
+        rate=RateSettings(viewer=0, client=0),
         introspection=True,
         suggestions=True,
     )

@@ -25,6 +25,8 @@ class Viewer:
     """Whose word all this is; subjects of different issuers are different, whatever they are called."""
     expires_at: float | None = field(default=None, compare=False)
     """Seconds since 1970."""
+    quota: int | None = field(default=None, compare=False)
+    """Cost units that the app may use in a minute, if it has a quota of its own."""
 
     @property
     def is_anonymous(self) -> bool:

@@ -68,4 +68,4 @@ class StoredApiKeys:
         if found is None:
             return None
         client, end = found
-        return Viewer(client=client.name, scopes=frozenset(client.scopes), expires_at=end)
+        return Viewer(client=client.name, scopes=frozenset(client.scopes), expires_at=end, quota=client.quota)

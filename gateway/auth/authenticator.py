@@ -157,7 +157,7 @@ def _bearer(authorization: str) -> str:
 
 def _within(viewer: Viewer, app: Viewer) -> Viewer:
     ends = [each.expires_at for each in (viewer, app) if each.expires_at is not None]
-    return replace(viewer, client=app.client, expires_at=min(ends, default=None))
+    return replace(viewer, client=app.client, quota=app.quota, expires_at=min(ends, default=None))
 
 
 def _expect_set(setting: str, path: Path) -> None:

@@ -14,6 +14,8 @@ class Meter:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.used = False
+        """Whether the operation has begun."""
 
     def watch(self, sources: Registry) -> Registry:
         """The same sources, whose answers are counted."""

@@ -74,13 +74,14 @@ class Estimator:
         return min(max(self.of(operation, variables).fixed, rows + 1), estimated)
 
     def of(self, operation: Operation, variables: VariableValues) -> Costs:
-        key = tuple(variables.coerced.get(name) for name in operation.switches)
+        switches = operation.switches
+        key = tuple(map(variables.coerced.get, switches)) if switches else ()
         costs: Costs | None = operation.costs.get(key)
         if costs is None:
             if None not in key:
-                costs = self._compiled(operation, dict(zip(operation.switches, key, strict=True)))
+                costs = self._compiled(operation, dict(zip(switches, key, strict=True)))
             else:  # a mistake, that is told of the fields that make it: others may be executed all the same
-                both = [self._compiled(operation, dict.fromkeys(operation.switches, value)) for value in (True, False)]
+                both = [self._compiled(operation, dict.fromkeys(switches, value)) for value in (True, False)]
                 costs = Costs(_total(each.estimate for each in both), sum(each.fixed for each in both))
             operation.keep_costs(key, costs)
         return costs

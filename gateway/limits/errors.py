@@ -11,7 +11,11 @@ RequestError
 │   ├── ListLengthExceeded      a list among the arguments or variables
 │   ├── InputDepthExceeded      lists and objects within each other, among the arguments or variables
 │   └── IntrospectionDisabled   the schema is not told
-└── CostExceeded                an operation may cost more than one may
+├── CostExceeded                an operation may cost more than one may
+├── RateLimited                 a viewer, or a client, has used up what it may
+├── Overloaded                  as many operations run and wait as may
+├── TooManyViewerOperations     a viewer has as many operations under way as one may
+└── TooManyViewerConnections    a viewer has as many sockets and event streams open as one may
 """
 
 from gateway.errors import DocumentTooLarge, RequestError
@@ -76,3 +80,41 @@ class CostExceeded(RequestError):
 
     code = "COST_EXCEEDED"
     well_formed = True
+
+
+class RateLimited(RequestError):
+    """The viewer, or the client, has used up for now what it may."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+    def __init__(self, message: str, retry_after: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """`headers` tell what is left."""
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.headers = headers
+
+
+class Overloaded(RequestError):
+    """As many operations run and wait as may: whoever is sent away now can come again soon."""
+
+    code = "OVERLOADED"
+    status = 503
+    retry_after = 1
+
+
+class TooManyViewerOperations(RequestError):
+    """The viewer has as many operations under way as one may."""
+
+    code = "TOO_MANY_VIEWER_OPERATIONS"
+    status = 429
+    retry_after = 1
+
+
+class TooManyViewerConnections(RequestError):
+    """The viewer has as many sockets and event streams open as one may."""
+
+    code = "TOO_MANY_VIEWER_CONNECTIONS"
+    status = 429
+    close_code = 1013
+    retry_after = 1

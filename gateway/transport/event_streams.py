@@ -134,7 +134,7 @@ class EventStreams:
 
     def _reserve(self, exchange: Exchange) -> str:
         stream = _EventStream(self._pipeline, self._settings.operations)
-        left = self._connections.join(stream.leave)
+        left = self._connections.join(stream.leave, exchange.viewer)
         stream.session = Session(
             self._pipeline.authenticator, exchange.viewer, of_headers(exchange.headers), stream.end
         )

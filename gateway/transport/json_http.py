@@ -215,6 +215,7 @@ async def send_answer(
     if isinstance(answer, list):
         await respond(send, status, headers, encode([each.content for each in answer]))
         return
+    headers += answer.headers
     if answer.refused is not None:
         headers.append((b"cache-control", b"no-store"))  # some statuses may be kept otherwise
     if answer.refused is not None and answer.refused.retry_after is not None:

@@ -84,7 +84,7 @@ class Streaming:
             end(ShuttingDown("The gateway is being stopped."))
 
         try:
-            left = self._connections.join(leave)
+            left = self._connections.join(leave, exchange.viewer)
         except BaseException:
             await stream.close()
             raise

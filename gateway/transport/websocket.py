@@ -13,6 +13,7 @@ from gateway.auth.credentials import NONE, Credentials, of_headers
 from gateway.auth.errors import AuthenticationUnavailable, Unauthenticated, ViewerChanged
 from gateway.auth.session import Session
 from gateway.errors import AlreadyExists, BadRequest, RequestError, ShuttingDown
+from gateway.limits.errors import TooManyViewerConnections
 from gateway.operations.request import read_parameters
 from gateway.pipeline import Pipeline
 from gateway.settings import SubscriptionSettings
@@ -63,7 +64,9 @@ class WebSocket:
         if not _is_allowed(headers, self._origins):
             await send({"type": "websocket.close"})  # before it is accepted, this is a 403
             return
-        socket = _Socket(self._pipeline, self._settings, headers, correlation_id, send, _send_now(scope))
+        socket = _Socket(
+            self._pipeline, self._settings, self._connections, headers, correlation_id, send, _send_now(scope)
+        )
         try:
             left = self._connections.join(socket.leave)
         except RequestError as error:
@@ -101,6 +104,7 @@ class _Socket:
         self,
         pipeline: Pipeline,
         settings: SubscriptionSettings,
+        connections: Connections,
         headers: Mapping[bytes, bytes],
         correlation_id: str,
         send: Send,
@@ -109,6 +113,8 @@ class _Socket:
         self._authenticator = pipeline.authenticator
         self._headers = headers
         self._session: Session | None = None
+        self._connections = connections
+        self._discount: Callable[[], None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._operations = Operations(pipeline, settings.operations, self.give_up)
         self._init_timeout = settings.init_timeout
@@ -129,7 +135,7 @@ class _Socket:
                 await self._handle(await read(receive))
         except Close as close:
             await self.close(close.code, str(close))
-        except (Unauthenticated, ViewerChanged, AuthenticationUnavailable) as error:
+        except (Unauthenticated, ViewerChanged, AuthenticationUnavailable, TooManyViewerConnections) as error:
             await self.give_up(error)
         except Closed:
             self.is_closed = True
@@ -139,6 +145,8 @@ class _Socket:
         finally:
             if self._session is not None:
                 self._session.close()
+            if self._discount is not None:
+                self._discount()
             await self._operations.cancel()
 
     async def accept(self, subprotocols: Sequence[str]) -> bool:
@@ -185,6 +193,7 @@ class _Socket:
         if credentials == NONE:
             credentials = of_headers(self._headers)
         viewer = await self._authenticator.authenticate(credentials)
+        self._discount = self._connections.count(viewer)
         self._session = Session(self._authenticator, viewer, credentials, self._end)
         await self._say({"type": "connection_ack"})
 

@@ -180,3 +180,21 @@ async def test_other_pings_are_answered_as_ever(url: str) -> None:
         await client.say({"type": "ping", "payload": {"number": 1}})
         assert await client.hear() == {"type": "pong", "payload": {"number": 1}}
         assert client.socket.subprotocol == PROTOCOL
+
+
+async def test_sockets_of_one_viewer_have_a_limit() -> None:
+    auth = AuthSettings(issuers={"example": issuer()})
+    async with served(live_settings(auth=auth, viewer_connections=1)) as url:
+        async with connected(url, initialised=False) as first:
+            await begun(first, ada())
+            async with connected(url, initialised=False) as second, connected(url, initialised=False) as third:
+                await second.say(init(ada()))
+                assert await second.closed() == (
+                    1013,
+                    "You have 1 sockets and event streams, as many as one viewer may have here.",
+                )
+                await begun(third, ada(sub="bob"))
+            await first.say(ping(ada()))
+            assert await first.hear() == {"type": "pong"}
+        async with connected(url, initialised=False) as again:
+            await begun(again, ada())

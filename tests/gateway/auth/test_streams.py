@@ -135,3 +135,19 @@ async def test_a_stream_ends_when_its_api_key_is_revoked(accept: str, bell: Bell
         await clients.revoke("app")
         assert b'"code":"API_KEY_INVALID"' in await response.aread()
     await clients.close()
+
+
+async def test_streams_of_one_viewer_have_a_limit(bell: Bell) -> None:
+    settings = live_settings(auth=AuthSettings(issuers={"example": issuer()}), viewer_connections=1)
+    async with serve(live_app(settings), settings) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+        assert (await client.put("/graphql", headers=ada())).status_code == 201
+        refused = [
+            await client.put("/graphql", headers=ada()),
+            await client.post("/graphql", json=RING, headers={**ada(), "accept": SSE}),
+        ]
+        assert (await client.put("/graphql", headers=ada(sub="bob"))).status_code == 201
+    for response in refused:
+        assert (response.status_code, response.json()["errors"][0]["extensions"]) == (
+            429,
+            {"code": "TOO_MANY_VIEWER_CONNECTIONS"},
+        )

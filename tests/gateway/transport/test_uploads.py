@@ -54,7 +54,7 @@ class Mutation:
 async def uploads(maximum: int = 100_000) -> AsyncIterator[httpx.AsyncClient]:
     schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map={Upload: UploadDefinition}))
     pipeline = Pipeline(schema, lambda _: Context(Registry({})), LimitSettings())
-    streams = pipeline, SubscriptionSettings(), Connections(1)
+    streams = pipeline, SubscriptionSettings(), Connections(1, 1)
     http = HttpSettings(max_upload=maximum, max_batch=2, csrf_prevention=False)
     endpoint = JsonHttp(pipeline, http, Streaming(*streams), EventStreams(*streams))
     transport = httpx.ASGITransport(Starlette(routes=[Route("/graphql", endpoint)]))
