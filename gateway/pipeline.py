@@ -135,7 +135,7 @@ class Pipeline:
         self, operation: Operation, variables: VariableValues, request: OperationRequest, correlation_id: str
     ) -> Stream:
         """Where a subscription's events come from."""
-        planner = operation.planner(variables)
+        planner = operation.planner(variables, request.viewer)
         if planner is not None and planner.watch is not None and self.subscriptions is not None:
             return await self.subscriptions.open(
                 operation, variables, planner.watch, request.resume_from, request.viewer
@@ -211,5 +211,5 @@ def _cache_control(operation: Operation, viewer: Viewer) -> str:
     """What is answered to somebody known is for nobody else, whatever it depends on: who may ask, the gateway says."""
     if operation.least_age == 0:
         return "private, no-cache"
-    kept_by = "public" if viewer.is_anonymous and not operation.sees_viewer else "private"
+    kept_by = "public" if viewer.is_anonymous and not (operation.sees_viewer or operation.is_ruled) else "private"
     return f"{kept_by}, max-age={operation.least_age}"

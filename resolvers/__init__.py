@@ -11,6 +11,7 @@ from resolvers.costs import Cost, ListSize
 from resolvers.entity import entity
 from resolvers.loaders import aggregate_by
 from resolvers.mutation import mutation_type
+from resolvers.policies import authenticated, claimed, policy, requires_roles, requires_scopes, unless
 from resolvers.query import query_type
 from resolvers.relations import Connection, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt
@@ -28,7 +29,9 @@ __all__ = [
     "Viewer",
     "Writes",
     "aggregate_by",
+    "authenticated",
     "belongs_to",
+    "claimed",
     "column",
     "computed",
     "entity",
@@ -36,7 +39,11 @@ __all__ = [
     "has_one",
     "many_to_many",
     "mutation_type",
+    "policy",
     "query_type",
+    "requires_roles",
+    "requires_scopes",
     "subscription_type",
+    "unless",
     "validates",
 ]

@@ -15,7 +15,9 @@ from resolvers.context import PageSizes
 from resolvers.definition import Entity, EntityColumn, is_enum
 from resolvers.errors import BadUserInput, TooManyGroups
 from resolvers.filters import filter_input, to_comparisons, to_filter, value_comparison_input
+from resolvers.guards import guard_columns
 from resolvers.ids import encode_id
+from resolvers.policies import Sight
 from resolvers.rows import decoder
 from resolvers.scalars import PYTHON_TYPES
 from resolvers.selection import Scope, Selections, selections
@@ -55,8 +57,12 @@ def _function_type(entity: Entity, function: Function) -> type | None:
         FieldSpec(column.attribute, optional(PYTHON_TYPES[result_type(function, column.column.type)]))
         for column in columns_of(entity, function).values()
     ]
+    if not specs:
+        return None
     name = f"{entity.name}{upper_first(function)}"
-    return object_type(name, specs, f"The {NOUNS[function]} of each column; null over no row.") if specs else None
+    made = object_type(name, specs, f"The {NOUNS[function]} of each column; null over no row.")
+    guard_columns(made, entity)
+    return made
 
 
 def _function_specs(entity: Entity) -> list[FieldSpec]:
@@ -87,7 +93,7 @@ def _group_by_enum(entity: Entity) -> Any:
 
 @cache
 def _group_keys_type(entity: Entity) -> type:
-    return object_type(
+    made = object_type(
         f"{entity.name}GroupKeys",
         [
             FieldSpec(name, optional(strawberry.ID if column.is_id else column.annotation))
@@ -95,6 +101,8 @@ def _group_keys_type(entity: Entity) -> type:
         ],
         "What the rows of a group have in common; null where rows are not grouped by it, or have null.",
     )
+    guard_columns(made, entity)
+    return made
 
 
 @cache
@@ -226,15 +234,21 @@ def select_aggregate(entity: Entity, scope: Scope, nodes: Iterable[FieldNode]) -
 
 
 def read_aggregate(
-    entity: Entity, selection: AggregateSelection, arguments: Mapping[str, Any], sizes: PageSizes, *, skip: int
+    entity: Entity,
+    selection: AggregateSelection,
+    arguments: Mapping[str, Any],
+    sizes: PageSizes,
+    sight: Sight,
+    *,
+    skip: int,
 ) -> AggregateRead:
     """Works out an aggregate field's lookups, whose rows have `skip` values before their groups and figures.
 
-    Raises BadUserInput for arguments that make no sense.
+    Raises BadUserInput for arguments that make no sense, and Unauthorized for such that look at what is not seen.
     """
-    filter = to_filter(entity, arguments.get("filter"))
-    group_by = _group_columns(entity, arguments.get("group_by") or ())
-    having, compared = _having(entity, arguments.get("having"))
+    filter = to_filter(entity, arguments.get("filter"), sight)
+    group_by = _group_columns(entity, arguments.get("group_by") or (), sight)
+    having, compared = _having(entity, arguments.get("having"), sight)
     if selection.groups is not None and not group_by:
         raise BadUserInput("groups needs groupBy: say what the rows of a group have in common.")
     if compared and not group_by:
@@ -255,9 +269,12 @@ def read_aggregate(
     return AggregateRead(entity, totals, groups, group_by, sizes.groups, skip)
 
 
-def _group_columns(entity: Entity, terms: Sequence[Any]) -> tuple[EntityColumn, ...]:
+def _group_columns(entity: Entity, terms: Sequence[Any], sight: Sight) -> tuple[EntityColumn, ...]:
     names = dict.fromkeys(term.value if isinstance(term, Enum) else term for term in terms)
-    return tuple(groupable(entity)[name] for name in names)
+    columns = tuple(groupable(entity)[name] for name in names)
+    for column in columns:
+        sight.refuse(column.required, f"{entity.name}GroupBy.{column.attribute.upper()}")
+    return columns
 
 
 def _selected_aggregates(entity: Entity, scope: Scope, selected: Selections) -> Aggregates:
@@ -269,7 +286,7 @@ def _selected_aggregates(entity: Entity, scope: Scope, selected: Selections) -> 
     return tuple(found)
 
 
-def _having(entity: Entity, value: Mapping[str, Any] | None) -> tuple[Filter, Aggregates]:
+def _having(entity: Entity, value: Mapping[str, Any] | None, sight: Sight) -> tuple[Filter, Aggregates]:
     """The condition on groups, and the aggregates that it compares."""
     filters: list[Filter] = []
     compared: list[Aggregate] = []
@@ -281,8 +298,11 @@ def _having(entity: Entity, value: Mapping[str, Any] | None) -> tuple[Filter, Ag
         for column, comparison in of_columns.items():
             if comparison is None:
                 continue
-            aggregate = Aggregate(function, column and columns_of(entity, function)[column].column.name)
             where = f"{entity.name}Having.{name}" + (f".{column}" if column else "")
+            compares = columns_of(entity, function)[column] if column else None
+            if compares is not None:
+                sight.refuse(compares.required, where)
+            aggregate = Aggregate(function, None if compares is None else compares.column.name)
             filters.append(to_comparisons(aggregate.name, where, comparison))
             compared.append(aggregate)
     return (And(tuple(filters)) if filters else EVERYTHING), tuple(compared)

@@ -13,7 +13,9 @@ from resolvers.annotations import Shape
 from resolvers.definition import Entity, Relation, entity_of
 from resolvers.errors import SchemaError
 from resolvers.fields import RelationAggregateField, RelationField, relation_aggregate_field
+from resolvers.policies import check_rule, share_sights
 from resolvers.types import camel
+from resolvers.visibility import guard_entity
 from resolvers.writes_checks import check_written
 
 MADE_OF_ENTITIES = (
@@ -54,8 +56,12 @@ def bind(classes: Iterable[type]) -> dict[str, Entity]:
         for relation in entity.relations.values():
             _check_relation(entity, relation)
         check_written(entity)
+        check_rule(entity)
         _add_aggregates(entity)
         _check_field_names(entity)
+    share_sights(entities.values())
+    for entity in entities.values():
+        guard_entity(entity)
     return entities
 
 
@@ -106,6 +112,11 @@ def _check_relation(entity: Entity, relation: Relation) -> None:
         if junction.source != target.source:
             raise SchemaError(
                 f"{where}: {junction.name} and {target.name} must come from the same source to be read in one lookup."
+            )
+        if junction.rows is not None:
+            raise SchemaError(
+                f"{where}: {junction.name} has a row rule, which a many_to_many through it cannot keep; declare two "
+                "relations that lead to it and on."
             )
         if not target.capabilities.through:
             raise SchemaError(f"{where}: source {target.source!r} cannot read through a junction.")

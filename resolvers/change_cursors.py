@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
+from datasources.errors import CursorExpired
 from resolvers.errors import InvalidCursor
 
-VERSION = 1
+VERSION, VERSION_OF_SIGHT = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class Position:
     entities: Collection[str] | None = None
     """Those that it was told everything of; None where a filter left something out."""
     place: Place | None = None
+    sight: str | None = None
+    """The digest of what was seen; None where there are no rules."""
+
+    def expect(self, sight: str | None) -> None:
+        """Raises CursorExpired where something else is seen by now: what that brings or takes is told by no change."""
+        if self.sight != sight:
+            raise CursorExpired("What the viewer may see is not what it was when the cursor was made: begin anew.")
 
     def of(self, sources: Collection[str]) -> dict[str, str]:
         """The cursors of these sources. Raises InvalidCursor."""
@@ -45,6 +53,8 @@ class Position:
 def encode_position(position: Position) -> str:
     entities = None if position.entities is None else sorted(position.entities)
     parts: list[Any] = [VERSION, position.sources, entities]
+    if position.sight is not None:
+        parts = [VERSION_OF_SIGHT, position.sight, position.sources, entities]
     if position.place is not None:
         parts += (position.place.entity, position.place.key)
     return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
@@ -57,6 +67,12 @@ def decode_position(cursor: str) -> Position:
         match parts:
             case [version, dict(sources), (list() | None) as entities, *place] if version == VERSION:
                 position = Position(sources, entities, Place(*place) if place else None)
+                if _is_sound(position):
+                    return position
+            case [version, str(sight), dict(sources), (list() | None) as entities, *place] if (
+                version == VERSION_OF_SIGHT
+            ):
+                position = Position(sources, entities, Place(*place) if place else None, sight)
                 if _is_sound(position):
                     return position
     except (ValueError, TypeError):

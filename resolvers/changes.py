@@ -23,7 +23,9 @@ from resolvers.errors import BadUserInput, SchemaError
 from resolvers.fields import GraphField
 from resolvers.filters import filter_input, to_filter
 from resolvers.node import Node
+from resolvers.policies import OPEN, Sight, sight_of, unauthorized
 from resolvers.types import FieldSpec, camel, deferred, list_of, lower_first, new_class, object_type, optional
+from resolvers.viewer import Viewer
 
 F = TypeVar("F", bound="WatchField")
 
@@ -82,9 +84,13 @@ def watched(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     return found
 
 
-def known_fields(entity: Entity) -> Mapping[str, str]:
-    """The GraphQL name of each column."""
-    return {name: camel(column.attribute) for name, column in entity.by_column.items()}
+def known_fields(entity: Entity, sight: Sight) -> Mapping[str, str]:
+    """The GraphQL name of each column that is seen."""
+    return {
+        name: camel(column.attribute)
+        for name, column in entity.by_column.items()
+        if sight.allows(entity.policy + column.required)
+    }
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,12 @@ class Watch:
 
     entity: Entity
     filter: Filter = EVERYTHING
+    sight: Sight = OPEN
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they are all that the viewer sees."""
+        return self.filter == self.sight.rows(self.entity)
 
     @cached_property
     def _holds(self) -> Predicate:
@@ -100,7 +112,7 @@ class Watch:
 
     @cached_property
     def _fields(self) -> Mapping[str, str]:
-        return known_fields(self.entity)
+        return known_fields(self.entity, self.sight)
 
     def kind_of(self, change: Change) -> ChangeKind | None:
         """What the change is to somebody who sees no other rows than these; None where that is nothing."""
@@ -141,8 +153,8 @@ def image_reader(entity: Entity, columns: Sequence[str], wire: frozenset[str]) -
 class WatchField(GraphField):
     """A root field of a subscription that is fed by changes; the gateway runs it, many subscribers at once."""
 
-    def watches(self, arguments: Mapping[str, Any]) -> list[Watch]:
-        """What is followed. Raises BadUserInput."""
+    def watches(self, arguments: Mapping[str, Any], viewer: Viewer) -> list[Watch]:
+        """What is followed. Raises BadUserInput and Unauthorized."""
         raise NotImplementedError
 
     def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
@@ -154,12 +166,14 @@ class EntityChangedField(WatchField):
 
     entity: Entity
 
-    def watches(self, arguments: Mapping[str, Any]) -> list[Watch]:
-        filter = to_filter(self.entity, arguments.get("filter"))
+    def watches(self, arguments: Mapping[str, Any], viewer: Viewer) -> list[Watch]:
+        sight = sight_of(self.entity, viewer)
+        sight.refuse(self.entity.policy, self.entity.name)
+        filter = to_filter(self.entity, arguments.get("filter"), sight)
         for each in nodes(filter):
             if isinstance(each, Exists):
                 _refused(each)
-        return [Watch(self.entity, filter)]
+        return [Watch(self.entity, filter, sight)]
 
 
 class ChangesField(WatchField):
@@ -167,18 +181,25 @@ class ChangesField(WatchField):
 
     entities: tuple[Entity, ...]
 
-    def watches(self, arguments: Mapping[str, Any]) -> list[Watch]:
-        return [Watch(entity) for entity in chosen(self.entities, arguments.get("entities"))]
+    def watches(self, arguments: Mapping[str, Any], viewer: Viewer) -> list[Watch]:
+        return all_of(self.entities, arguments.get("entities"), viewer)
 
 
-def chosen(entities: Sequence[Entity], named: Iterable[Enum] | None) -> Sequence[Entity]:
-    """The entities that an argument of `WatchedEntity` names; all where it is left out. Raises BadUserInput."""
-    if named is None:
-        return entities
-    names = {member.value for member in named}
-    if not names:
-        raise BadUserInput("entities is empty: name some, or leave it out for all.")
-    return [entity for entity in entities if entity.name in names]
+def all_of(entities: Sequence[Entity], named: Iterable[Enum] | None, viewer: Viewer) -> list[Watch]:
+    """All that the viewer sees of the entities that an argument of `WatchedEntity` names.
+
+    Of all that it may see, where it is left out. Raises BadUserInput and Unauthorized.
+    """
+    if named is not None:
+        names = {member.value for member in named}
+        if not names:
+            raise BadUserInput("entities is empty: name some, or leave it out for all.")
+        entities = [entity for entity in entities if entity.name in names]
+    sights = {entity: sight_of(entity, viewer) for entity in entities}
+    denied = [entity for entity, sight in sights.items() if not sight.allows(entity.policy)]
+    if denied and (named is not None or len(denied) == len(entities)):
+        raise unauthorized(denied[0].name)
+    return [Watch(entity, sight.rows(entity), sight) for entity, sight in sights.items() if entity not in denied]
 
 
 def subscription_type(*classes: type, name: str = "Subscription") -> type:

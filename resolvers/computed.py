@@ -12,6 +12,7 @@ from strawberry.types.info import Info
 from resolvers.annotations import return_annotation
 from resolvers.errors import SchemaError
 from resolvers.loaders import Loader, batch_loader
+from resolvers.policies import Policies, Policy, as_policies
 
 BatchFunction = Callable[[list[Any], Info], Awaitable[Sequence[Any]]]
 
@@ -20,6 +21,7 @@ class Computed(StrawberryField):
     """A field whose resolver runs per row, with the row's `needs` loaded."""
 
     needs: tuple[str, ...] = ()
+    requires: Policies = ()
 
 
 class BatchedComputed(Computed):
@@ -48,12 +50,16 @@ class BatchedComputed(Computed):
         return list(values)
 
 
-def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def computed(
+    *, needs: Sequence[str], batched: bool = False, requires: Policy | Sequence[Policy] | None = None
+) -> Callable[[Callable[..., Any]], Any]:
     """A field computed from the attributes named in `needs`, which are loaded for it.
 
     Per row: `def display_total(self) -> str`; arguments after `self` become the field's arguments. With
     `batched`, a static method: `async def margin(rows: list[Order], info: Info) -> list[Decimal | None]`, one value
     for each row. What reads a source had better be nullable: when the source fails, only this field is lost.
+
+    A viewer must have what it `requires`, and what the columns do that it needs.
     """
 
     def decorate(declared: Any) -> Any:
@@ -61,6 +67,7 @@ def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callab
         if not batched:
             field = Computed(base_resolver=StrawberryResolver(function), python_name=function.__name__)
             field.needs = tuple(needs)
+            field.requires = as_policies(requires)
             field.description = inspect.getdoc(function)
             return field
         if len(inspect.signature(function).parameters) != 2 or not inspect.iscoroutinefunction(function):
@@ -76,6 +83,7 @@ def computed(*, needs: Sequence[str], batched: bool = False) -> Callable[[Callab
             description=inspect.getdoc(function),
         )
         many.needs = tuple(needs)
+        many.requires = as_policies(requires)
         many.function = function
         return many
 

@@ -17,6 +17,7 @@ from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, PageSizeExceeded
 from resolvers.filters import filter_input, to_filter
 from resolvers.ordering import order_input, to_order
+from resolvers.policies import Sight
 from resolvers.rows import Materialise
 from resolvers.selection import Scope, needed_columns, selections
 from resolvers.types import FieldSpec, deferred, list_of, object_type, optional
@@ -161,14 +162,20 @@ class Page:
 
 
 def read_page(
-    entity: Entity, selection: PageSelection, arguments: Mapping[str, Any], sizes: PageSizes, *, skip: int
+    entity: Entity,
+    selection: PageSelection,
+    arguments: Mapping[str, Any],
+    sizes: PageSizes,
+    sight: Sight,
+    *,
+    skip: int,
 ) -> Page:
     """Works out a connection field's lookup, whose rows have their columns after `skip` other values.
 
-    Raises BadUserInput for arguments that make no sense.
+    Raises BadUserInput for arguments that make no sense, and Unauthorized for such that look at what is not seen.
     """
     size, backward = _page_size(arguments, sizes)
-    forward_order = to_order(entity, arguments.get("order_by"))
+    forward_order = to_order(entity, arguments.get("order_by"), sight)
     cursor = arguments.get("before") if backward else arguments.get("after")
     position = None if cursor is None else decode_cursor(entity, forward_order, cursor)
     order = tuple(term.reversed() for term in forward_order) if backward else forward_order
@@ -183,7 +190,7 @@ def read_page(
         lookup=Lookup(
             collection=entity.collection,
             columns=columns,
-            filter=to_filter(entity, arguments.get("filter")),
+            filter=to_filter(entity, arguments.get("filter"), sight),
             order=order,
             after=position,
             limit=size + peek if selection.rows or selection.ends or peek else 0,

@@ -1,6 +1,6 @@
 """What an entity is, as data: its columns, relations and keys. Everything else is made from this."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import Any
 from datasources.base import EVERYTHING_CAPABLE, Capabilities
 from datasources.lookup import Collection, Column, ColumnType
 from resolvers.errors import SchemaError
+from resolvers.policies import Policies, Policy, RowRule, Sights
 from resolvers.writes import NO_RULES, Rules, Validation, Writes
 
 
@@ -28,6 +29,8 @@ class EntityColumn:
     has_default: bool = False
     """or has one for a new row that leaves it out."""
     rules: Rules = NO_RULES
+    required: Policies = ()
+    """What a viewer must have to see it."""
 
     @property
     def is_id(self) -> bool:
@@ -50,6 +53,19 @@ class Relation:
     through: "ThroughEntity | None" = None
     writable: bool = False
     """Whether rows of `target` are written together with their owner."""
+    requires: Policies = ()
+    """What it declares itself."""
+
+    @cached_property
+    def required(self) -> Policies:
+        """What a viewer must have to follow it: it tells of its columns and of where it leads to, too."""
+        owner, target, junction = self.owner(), self.target(), self.through
+        found = [*self.requires, *owner.by_column[self.local].required, *target.policy]
+        found += target.by_column[self.remote_column].required
+        if junction is not None:
+            columns = junction.entity().by_column
+            found += [*junction.entity().policy, *columns[junction.by].required, *columns[junction.to].required]
+        return tuple(dict.fromkeys(found))
 
     @property
     def remote_column(self) -> str:
@@ -96,6 +112,14 @@ class Entity:
     validations: tuple[Validation, ...] = ()
     watched: bool = False
     """Whether its changes are told."""
+    policy: Policies = ()
+    """What a viewer must have to see any of it,"""
+    rows: RowRule | None = None
+    """and which rows it sees then."""
+    own_policies: Mapping[str, Policies] = field(default_factory=dict)
+    """Of computed fields, by Python name."""
+    sights: Sights | None = None
+    """What viewers see of the graph that this is in; None where there are no rules."""
     targets: dict[str, "Entity"] = field(default_factory=dict)
     """The entities of the schema, by name; filled when the schema's query type is made."""
 
@@ -121,6 +145,17 @@ class Entity:
     def written_relations(self) -> Mapping[str, Relation]:
         """The relations whose rows are written together with this entity's, by their Python names."""
         return {name: relation for name, relation in self.relations.items() if relation.writable}
+
+    @property
+    def policies(self) -> Iterator[Policy]:
+        """All that are declared in it."""
+        yield from self.policy
+        for column in self.all_columns:
+            yield from column.required
+        for relation in self.relations.values():
+            yield from relation.requires
+        for policies in self.own_policies.values():
+            yield from policies
 
     def target(self, name: str, attribute: str) -> "Entity":
         if name not in self.targets:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import Any, TypeVar, dataclass_transform
@@ -23,6 +24,7 @@ from resolvers.definition import Entity, EntityColumn, Relation, ThroughEntity, 
 from resolvers.errors import SchemaError
 from resolvers.fields import column_field, id_field, relation_field
 from resolvers.node import Node
+from resolvers.policies import Policies, Policy, RowRule, as_policies
 from resolvers.relations import RelationSpec, belongs_to, has_many, has_one, many_to_many
 from resolvers.scalars import BigInt, column_type_of
 from resolvers.types import camel
@@ -48,6 +50,8 @@ def entity(
     updated: str | None = None,
     watched: bool = False,
     cache: int | None = None,
+    policy: Policy | Sequence[Policy] | None = None,
+    rows: RowRule | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """A type whose instances are rows of `collection`, written "source.collection".
 
@@ -58,7 +62,8 @@ def entity(
     the schema is checked against the real source at start. What is `writable` gets the fields of `mutation_type`, all
     or some of them; `version` is an attribute that counts a row's writes, so that clients can tell which one they saw,
     `updated` one that says when the last one was. Changes of what is `watched` are told, by `subscription_type` and
-    `sync`: its source keeps a change feed. Answers with its rows may be kept for `cache` seconds.
+    `sync`: its source keeps a change feed. Answers with its rows may be kept for `cache` seconds. `policy` is what a
+    viewer must have to see any of it, and `rows` says which rows it sees then.
     """
     source, dot, collection_name = collection.partition(".")
     if not dot or not source or not collection_name:
@@ -66,11 +71,20 @@ def entity(
 
     def decorate(cls: type[T]) -> type[T]:
         written = Writes() if writable is True else writable or None
-        return _Builder(cls, source, collection_name, key, capabilities, watched=watched, cache=cache).build(
+        visible = Visibility(as_policies(policy), rows)
+        return _Builder(cls, source, collection_name, key, capabilities, visible, watched=watched, cache=cache).build(
             tuple(natural_keys), plural or camel(collection_name.rpartition(".")[2]), written, version, updated
         )
 
     return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Who sees an entity, and what of it."""
+
+    policy: Policies
+    rows: RowRule | None
 
 
 class _Builder:
@@ -83,6 +97,7 @@ class _Builder:
         collection: str,
         key: str,
         capabilities: Capabilities,
+        visible: Visibility,
         *,
         watched: bool,
         cache: int | None,
@@ -92,6 +107,7 @@ class _Builder:
         self.collection = collection
         self.key = key
         self.capabilities = capabilities
+        self.visible = visible
         self.watched = watched
         self.cache = cache_directives(cls.__name__, cache)
         self.columns: dict[str, EntityColumn] = {}
@@ -147,6 +163,9 @@ class _Builder:
             updated=None if updated is None else updated_column(self.cls.__name__, updated, self.columns),
             validations=validations,
             watched=self.watched,
+            policy=self.visible.policy,
+            rows=self.visible.rows,
+            own_policies={name: each.requires for name, each in vars(self.cls).items() if isinstance(each, Computed)},
         )
         return self._strawberry_type(description)
 
@@ -192,6 +211,7 @@ class _Builder:
             refers_to=self.itself,
             generated=key_type is ColumnType.BIGINT if spec.generated is None else spec.generated,
             has_default=spec.default,
+            required=spec.requires,
         )
         self.fields["id"] = id_field(
             "id", self.itself, nullable=False, description="Identifies this object anywhere in the graph."
@@ -222,6 +242,7 @@ class _Builder:
             generated=spec.generated or False,
             has_default=spec.default,
             rules=spec.rules,
+            required=spec.requires,
         )
         self.columns[name] = made
         self.fields[name] = column_field(self.itself, made, annotation, spec.description)
@@ -259,22 +280,26 @@ class _Builder:
         remote: str | None = spec.by
         if spec.kind == "belongs_to":
             local, remote = spec.by, None
-            self._add_reference(spec.by, name, target_entity, nullable=target.nullable)
+            self._add_reference(spec, name, target_entity, nullable=target.nullable)
         if spec.kind == "many_to_many":
             junction = spec.through or ""
             through = ThroughEntity(lambda: self.itself().target(junction, name), spec.by, spec.to or "")
             remote = None
         self.relations[name] = Relation(
-            name, self.itself, target_entity, local, remote, to_many, through, spec.writable
+            name, self.itself, target_entity, local, remote, to_many, through, spec.writable, spec.requires
         )
         self.fields[name] = relation_field(self.relations[name], target, spec.description)
 
-    def _add_reference(self, column: str, relation: str, target: Callable[[], Entity], *, nullable: bool) -> None:
+    def _add_reference(
+        self, spec: RelationSpec, relation: str, target: Callable[[], Entity], *, nullable: bool
+    ) -> None:
         """The column that a belongs_to reads; it may be declared, so that computed fields can name it."""
+        name = column = spec.by
         known = next((each for each in self.columns.values() if each.column.name == column), None)
+        required = (() if known is None else known.required) + spec.requires
         if known is not None and known.is_id:
+            self.columns[known.attribute] = replace(known, required=required)
             return
-        name = column
         if known is not None:
             name, nullable = known.attribute, known.column.nullable
         self.columns[name] = EntityColumn(
@@ -284,6 +309,7 @@ class _Builder:
             refers_to=target,
             generated=known is not None and known.generated,
             has_default=known is not None and known.has_default,
+            required=required,
         )
         self.fields[name] = id_field(name, target, nullable=nullable, description=f"The id of `{camel(relation)}`.")
 

@@ -1,6 +1,7 @@
 """What a client can get wrong beyond what validation finds, and what an author of a schema can.
 
 GatewayError
+├── Unauthorized            the viewer may not see it
 ├── BadUserInput            an argument makes no sense
 │   ├── InvalidId           not an id, or the id of another type
 │   ├── InvalidCursor       not a cursor, or the cursor of another order
@@ -20,6 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasources.errors import GatewayError
+
+
+class Unauthorized(GatewayError):
+    """The viewer may not see the field, or look at it in filters, orders and groups, or write it."""
+
+    code = "UNAUTHORIZED_FIELD_OR_TYPE"
 
 
 class BadUserInput(GatewayError):

@@ -24,6 +24,7 @@ from resolvers.errors import PageSizeExceeded
 from resolvers.ids import encode_id
 from resolvers.loaders import Found, Loader, Template, derived_loader, lookup_loader
 from resolvers.ordering import to_order
+from resolvers.policies import Sight, sight_of
 from resolvers.rows import Materialise, key_getter, materialiser
 from resolvers.selection import Scope, needed_columns, selections
 from resolvers.types import FieldSpec, camel, deferred, list_of, optional
@@ -140,31 +141,31 @@ class RelationField(GraphField):
     def _read(self, info: ResolveInfo, arguments: dict[str, Any]) -> tuple[Lookup, Callable[[Found], Any]]:
         """The lookup of the relation's rows, still without keys, and what makes the field's value of them."""
         entity = self.relation.target()
-        sizes = info.context.page_sizes
+        sizes, sight = info.context.page_sizes, sight_of(entity, info.context.viewer)
         if self.target.shape is Shape.CONNECTION:
             selection = select_page(entity, info, info.field_nodes)
-            page = read_page(entity, selection, arguments, sizes, skip=1)
+            page = read_page(entity, selection, arguments, sizes, sight, skip=1)
             of_page = materialiser(entity, page.lookup.columns, skip=1)
             return page.lookup, lambda found: page.connection(of_page, found.rows, found.count)
         columns = entity_columns(entity, info, info.field_nodes)
         instances = materialiser(entity, columns, skip=1)
         if self.target.shape is Shape.ONE:
-            return self.lookup_of(columns, sizes), first_of(instances)
+            return self.lookup_of(columns, sizes, sight), first_of(instances)
 
         def finish(found: Found) -> list[Any]:
             self.refuse_more_than(sizes, found.rows)
             return instances(found.rows)
 
-        return self.lookup_of(columns, sizes), finish
+        return self.lookup_of(columns, sizes, sight), finish
 
-    def lookup_of(self, columns: tuple[str, ...], sizes: PageSizes) -> Lookup:
+    def lookup_of(self, columns: tuple[str, ...], sizes: PageSizes, sight: Sight) -> Lookup:
         """The lookup of the one row that it leads to, or of all rows of a list."""
         entity = self.relation.target()
         if self.target.shape is Shape.ONE:
-            return Lookup(entity.collection, columns)
-        order = to_order(entity, ()) if entity.capabilities.order else ()
+            return Lookup(entity.collection, columns, filter=sight.rows(entity))
+        order = to_order(entity, (), sight) if entity.capabilities.order else ()
         limit = sizes.maximum + 1 if entity.capabilities.window else None
-        return Lookup(entity.collection, columns, order=order, limit=limit)
+        return Lookup(entity.collection, columns, filter=sight.rows(entity), order=order, limit=limit)
 
     def refuse_more_than(self, sizes: PageSizes, rows: Sequence[Row]) -> None:
         """Raises PageSizeExceeded where a list is longer than a page may be."""
@@ -207,7 +208,8 @@ class RelationAggregateField(GraphField):
         relation, context = self.relation, info.context
         entity = relation.target()
         selection = select_aggregate(entity, info, info.field_nodes)
-        read = read_aggregate(entity, selection, arguments, context.page_sizes, skip=1)
+        sight = sight_of(entity, context.viewer)
+        read = read_aggregate(entity, selection, arguments, context.page_sizes, sight, skip=1)
         loaders = [lookup_loader(context, relation_template(relation, lookup)) for lookup in read.lookups]
         loader = derived_loader(context, loaders, lambda *found: read.value([each.rows for each in found]))
         return Follow(key_getter(relation.owner(), relation.local), loader, read.empty)

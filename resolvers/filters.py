@@ -7,11 +7,12 @@ from typing import Any
 
 import strawberry
 
-from datasources.filters import EVERYTHING, And, Compare, Exists, Filter, Not, Operator, Or, nodes
+from datasources.filters import And, Compare, Exists, Filter, Not, Operator, Or, nodes
 from datasources.lookup import ColumnType
 from resolvers.definition import Entity, EntityColumn, Relation, is_enum
 from resolvers.errors import BadUserInput
 from resolvers.ids import decode_id
+from resolvers.policies import Sight, both
 from resolvers.scalars import PYTHON_TYPES
 from resolvers.types import FieldSpec, camel, deferred, input_type, list_of, optional, upper_first
 
@@ -136,7 +137,7 @@ def _to_many_filter(target: Entity) -> type:
     return input_type(f"{target.name}RelationFilter", specs, f"Which {target.plural} there must be.")
 
 
-Translator = Callable[[Any], Filter]
+Translator = Callable[[Any, Sight], Filter]
 
 
 @cache
@@ -144,12 +145,12 @@ def _translators(entity: Entity) -> Mapping[str, Translator]:
     """How each member of the filter input is read, by its GraphQL name."""
 
     def combined(kind: Callable[[tuple[Filter, ...]], Filter]) -> Translator:
-        return lambda value: kind(tuple(_to_filter(entity, inner) for inner in value))
+        return lambda value, sight: kind(tuple(_to_filter(entity, inner, sight) for inner in value))
 
     members: dict[str, Translator] = {
         "and": combined(And),
         "or": combined(Or),
-        "not": lambda value: Not(_to_filter(entity, value)),
+        "not": lambda value, sight: Not(_to_filter(entity, value, sight)),
     }
     for name, column in entity.columns.items():
         members[camel(name)] = _column_translator(entity, column)
@@ -158,12 +159,17 @@ def _translators(entity: Entity) -> Mapping[str, Translator]:
     return members
 
 
-def to_filter(entity: Entity, value: Mapping[str, Any] | None) -> Filter:
-    """A coerced `XFilter` as a datasource filter. Raises BadUserInput for one that makes no sense, or is too large."""
+def to_filter(entity: Entity, value: Mapping[str, Any] | None, sight: Sight) -> Filter:
+    """The rows that are seen and satisfy a coerced `XFilter`, as a datasource filter.
+
+    Raises BadUserInput for one that makes no sense, or is too large, and Unauthorized for one that looks at what is
+    not seen.
+    """
+    seen = sight.rows(entity)
     if not value:
-        return EVERYTHING
+        return seen
     try:
-        filter = _to_filter(entity, value)
+        filter = _to_filter(entity, value, sight)
         size = sum(1 for _ in nodes(filter))
     except RecursionError:
         raise BadUserInput(f"{entity.name}Filter is nested too deeply.") from None
@@ -171,13 +177,13 @@ def to_filter(entity: Entity, value: Mapping[str, Any] | None) -> Filter:
         raise BadUserInput(
             f"{entity.name}Filter has {size} conditions; {MAXIMUM_CONDITIONS} are allowed. `in` takes many values."
         )
-    return filter
+    return both(seen, filter)
 
 
-def _to_filter(entity: Entity, value: Mapping[str, Any]) -> Filter:
+def _to_filter(entity: Entity, value: Mapping[str, Any], sight: Sight) -> Filter:
     """A member that is null sets no condition."""
     members = _translators(entity)
-    filters = tuple(members[name](inner) for name, inner in value.items() if inner is not None)
+    filters = tuple(members[name](inner, sight) for name, inner in value.items() if inner is not None)
     return filters[0] if len(filters) == 1 else And(filters)
 
 
@@ -190,8 +196,11 @@ def _column_translator(entity: Entity, column: EntityColumn) -> Translator:
             return decode_id(refers_to(), value)
         return value.value if isinstance(value, Enum) else value
 
-    def translate(conditions: Mapping[str, Any]) -> Filter:
-        return to_comparisons(name, f"{entity.name}Filter.{camel(column.attribute)}", conditions, native)
+    where = f"{entity.name}Filter.{camel(column.attribute)}"
+
+    def translate(conditions: Mapping[str, Any], sight: Sight) -> Filter:
+        sight.refuse(column.required, where)
+        return to_comparisons(name, where, conditions, native)
 
     return translate
 
@@ -217,30 +226,32 @@ def to_comparisons(
 
 
 def _relation_translator(relation: Relation) -> Translator:
-    def exists(filter: Filter) -> Filter:
+    def exists(filter: Filter, sight: Sight) -> Filter:
         target = relation.target()
+        sight.refuse(relation.required, f"{relation.owner().name}Filter.{camel(relation.attribute)}")
+        filter = both(sight.rows(target), filter)
         if relation.through is None:
             return Exists(relation.local, target.collection, relation.remote_column, filter)
         junction = relation.through
         inner = Exists(junction.to, target.collection, relation.remote_column, filter)
         return Exists(relation.local, junction.entity().collection, junction.by, inner)
 
-    def translate_one(value: Mapping[str, Any]) -> Filter:
-        return exists(_to_filter(relation.target(), value))
+    def translate_one(value: Mapping[str, Any], sight: Sight) -> Filter:
+        return exists(_to_filter(relation.target(), value, sight), sight)
 
-    def translate_many(value: Mapping[str, Any]) -> Filter:
+    def translate_many(value: Mapping[str, Any], sight: Sight) -> Filter:
         filters: list[Filter] = []
         for quantifier, conditions in value.items():
             if conditions is None:
                 continue
-            inner = _to_filter(relation.target(), conditions)
+            inner = _to_filter(relation.target(), conditions, sight)
             match quantifier:
                 case "some":
-                    filters.append(exists(inner))
+                    filters.append(exists(inner, sight))
                 case "none":
-                    filters.append(Not(exists(inner)))
+                    filters.append(Not(exists(inner, sight)))
                 case _:
-                    filters.append(Not(exists(Not(inner))))
+                    filters.append(Not(exists(Not(inner), sight)))
         return filters[0] if len(filters) == 1 else And(tuple(filters))
 
     return translate_many if relation.to_many else translate_one

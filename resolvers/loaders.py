@@ -15,6 +15,7 @@ from datasources.lookup import Aggregate, AggregateLookup, Function, Lookup, Row
 from resolvers.context import Context
 from resolvers.definition import entity_of
 from resolvers.errors import SchemaError, TooManyGroups
+from resolvers.policies import both, sight_of
 
 Batch = Callable[[list[Any]], Awaitable[list[Any]]]
 Fetch = Callable[[tuple[Any, ...]], Awaitable[Rows]]
@@ -267,11 +268,15 @@ async def aggregate_by(
 ) -> dict[Any, Any]:
     """`function` of the entity's `column`, over the rows whose column `by` is each of `keys`, by key; one lookup.
 
-    For batched computed fields. Keys without a row are absent.
+    For batched computed fields, over the rows that the viewer sees. Keys without a row are absent. Raises Unauthorized.
     """
     entity = entity_of(cls)
     if entity is None:
         raise SchemaError(f"aggregate_by: {cls.__name__} is not an entity.")
-    lookup = AggregateLookup(entity.collection, (Aggregate(function, column),), key=by, keys=tuple(keys), filter=filter)
+    sight = sight_of(entity, info.context.viewer)
+    for looked_at in (entity.policy, entity.by_column[column].required, entity.by_column[by].required):
+        sight.refuse(looked_at, entity.name)
+    seen = both(sight.rows(entity), filter)
+    lookup = AggregateLookup(entity.collection, (Aggregate(function, column),), key=by, keys=tuple(keys), filter=seen)
     answer = await info.context.sources[entity.source].aggregate(lookup)
     return dict(answer.rows)

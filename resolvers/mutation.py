@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -18,6 +18,7 @@ from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns
 from resolvers.ids import decode_id
+from resolvers.policies import Sight, sight_of
 from resolvers.rows import materialiser
 from resolvers.types import FieldSpec, camel, list_of, new_class, optional, upper_first
 from resolvers.writes_checks import is_written_by_clients
@@ -46,20 +47,27 @@ class WriteField(GraphField):
     entity: Entity
     many = False
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        """What the arguments ask for; nothing is written yet. Raises BadUserInput."""
+    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes, sight: Sight) -> Write:
+        """What the arguments ask for; nothing is written yet. Raises BadUserInput and Unauthorized."""
+        sight.refuse(self.entity.policy, self.entity.name)
+        write = self.read(arguments, sizes, Problems(sight))
+        return replace(write, is_single=False) if sight.restricts else write
+
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        """The same, for a viewer who may write the entity."""
         raise NotImplementedError
 
     def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
-        return self._written(info, self.write_of(arguments, info.context.page_sizes))
+        sight = sight_of(self.entity, info.context.viewer)
+        return self._written(info, self.write_of(arguments, info.context.page_sizes, sight), sight)
 
-    async def _written(self, info: ResolveInfo, write: Write) -> Any:
+    async def _written(self, info: ResolveInfo, write: Write, sight: Sight) -> Any:
         entity, context = self.entity, info.context
         columns = entity_columns(entity, info, info.field_nodes)
         try:
             source = writable(context.sources[entity.source])
             async with nullcontext(source) if write.is_single else source.transaction() as writer:
-                rows = await write.run(Program(writer), Returning(columns))
+                rows = await write.run(Program(writer, sight), Returning(columns))
         except ConstraintViolated as error:
             raise violated(entity, error) from error
         context.memory.clear()  # what was read before may be otherwise now
@@ -70,8 +78,8 @@ class WriteField(GraphField):
 class CreateField(WriteField):
     """`createOrder(input:)`."""
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, problems = self.entity, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity = self.entity
         new = reader_of(entity).new(arguments["input"], ("input",), problems)
         problems.refuse()
         return Write(
@@ -84,8 +92,8 @@ class CreateManyField(WriteField):
 
     many = True
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, problems = self.entity, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity = self.entity
         given = _few(self, arguments["input"], sizes)
         reader = reader_of(entity)
         news = [reader.new(each, ("input", index), problems) for index, each in enumerate(given)]
@@ -98,8 +106,9 @@ class UpsertField(WriteField):
 
     column: EntityColumn
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, column, problems = self.entity, self.column, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity, column = self.entity, self.column
+        problems.sight.refuse(column.required, f"{entity.name}.{camel(column.attribute)}")
         new = reader_of(entity).new(arguments["input"], ("input",), problems, may_exist=True)
         problems.refuse()
         is_single = not new.unchecked and not any(new.children.values())
@@ -109,8 +118,8 @@ class UpsertField(WriteField):
 class UpdateField(WriteField):
     """`updateOrder(id:, patch:, expectedVersion:)`."""
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, problems = self.entity, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity = self.entity
         key = decode_id(entity, arguments["id"])
         expected = arguments.get("expected_version")
         patched = reader_of(entity).patch(key, arguments["patch"], expected, ("patch",), problems)
@@ -124,8 +133,8 @@ class UpdateManyField(WriteField):
 
     many = True
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, problems = self.entity, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity = self.entity
         given = _few(self, arguments["input"], sizes)
         reader = reader_of(entity)
         patches = [reader.update(each, ("input", index), problems) for index, each in enumerate(given)]
@@ -137,7 +146,7 @@ class UpdateManyField(WriteField):
 class DeleteField(WriteField):
     """`deleteOrder(id:, expectedVersion:)`."""
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
         entity = self.entity
         row = Named(("id",), decode_id(entity, arguments["id"]), arguments.get("expected_version"))
         return Write(lambda program, returning: program.delete(entity, [row], returning), is_single=True)
@@ -148,8 +157,8 @@ class DeleteManyField(WriteField):
 
     many = True
 
-    def write_of(self, arguments: Mapping[str, Any], sizes: PageSizes) -> Write:
-        entity, problems = self.entity, Problems()
+    def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
+        entity = self.entity
         rows = reader_of(entity).named(_few(self, arguments["ids"], sizes), ("ids",), problems)
         refuse_repeated(rows, problems)
         problems.refuse()

@@ -9,6 +9,7 @@ import strawberry
 from datasources.filters import Order
 from datasources.lookup import ColumnType
 from resolvers.definition import Entity
+from resolvers.policies import Sight
 from resolvers.types import FieldSpec, camel, input_type, optional
 
 
@@ -45,16 +46,21 @@ def order_input(entity: Entity) -> type | None:
 
 
 def to_order(
-    entity: Entity, terms: Sequence[Mapping[str, OrderDirection | PlainOrderDirection]] | None
+    entity: Entity, terms: Sequence[Mapping[str, OrderDirection | PlainOrderDirection]] | None, sight: Sight
 ) -> tuple[Order, ...]:
-    """The client's terms, made total by the key in the last term's direction (so that one index can serve both)."""
-    columns = {camel(name): column.column.name for name, column in entity.columns.items()}
+    """The client's terms, made total by the key in the last term's direction (so that one index can serve both).
+
+    Raises Unauthorized for one that is not seen.
+    """
+    columns = {camel(name): column for name, column in entity.columns.items()}
     order: list[Order] = []
     for term in terms or ():
         for name, direction in term.items():
             descending, nulls_first = direction.value
-            if all(known.column != columns[name] for known in order):
-                order.append(Order(columns[name], descending, nulls_first))
+            column = columns[name]
+            sight.refuse(column.required, f"{entity.name}OrderBy.{name}")
+            if all(known.column != column.column.name for known in order):
+                order.append(Order(column.column.name, descending, nulls_first))
     if all(known.column != entity.key for known in order):
         order.append(Order(entity.key, order[-1].descending if order else False))
     return tuple(order)

@@ -20,9 +20,11 @@ from resolvers.costs import AGGREGATE, PAGE, as_long_as
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import InvalidId, PageSizeExceeded, SchemaError
 from resolvers.fields import GraphField, entity_columns, first_of, once_per_field
+from resolvers.guards import guard
 from resolvers.ids import decode_id, split_id
 from resolvers.loaders import Loader, Template, derived_loader, lookup_loader
 from resolvers.node import Node
+from resolvers.policies import sight_of
 from resolvers.rows import materialiser
 from resolvers.sync import sync_field
 from resolvers.types import FieldSpec, camel, list_of, lower_first, new_class, optional
@@ -34,7 +36,9 @@ F = TypeVar("F", bound=GraphField)
 def loader_by(entity: Entity, info: ResolveInfo, column: str) -> Loader:
     """Loads one instance by a unique column's value, with what this field of the operation selects."""
     columns = entity_columns(entity, info, info.field_nodes)
-    rows = lookup_loader(info.context, Template(entity.source, Lookup(entity.collection, columns, key=column)))
+    seen = sight_of(entity, info.context.viewer).rows(entity)
+    lookup = Lookup(entity.collection, columns, key=column, filter=seen)
+    rows = lookup_loader(info.context, Template(entity.source, lookup))
     first = first_of(materialiser(entity, columns, skip=1))
     return derived_loader(info.context, [rows], first)
 
@@ -78,7 +82,8 @@ class ConnectionField(GraphField):
     async def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
         context = info.context
         selection = select_page(self.entity, info, info.field_nodes)
-        page = read_page(self.entity, selection, arguments, context.page_sizes, skip=0)
+        sight = sight_of(self.entity, context.viewer)
+        page = read_page(self.entity, selection, arguments, context.page_sizes, sight, skip=0)
         answer = await context.sources[self.entity.source].lookup(page.lookup)
         instances = materialiser(self.entity, page.lookup.columns)
         return page.connection(instances, answer.rows, answer.counts.get(None, 0))
@@ -92,7 +97,8 @@ class AggregateField(GraphField):
     async def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
         context = info.context
         selection = select_aggregate(self.entity, info, info.field_nodes)
-        read = read_aggregate(self.entity, selection, arguments, context.page_sizes, skip=0)
+        sight = sight_of(self.entity, context.viewer)
+        read = read_aggregate(self.entity, selection, arguments, context.page_sizes, sight, skip=0)
         datasource = context.sources[self.entity.source]
         answers = await asyncio.gather(*map(datasource.aggregate, read.lookups))
         return read.value([answer.rows for answer in answers])
@@ -107,20 +113,21 @@ class NodeField(GraphField):
         """The ids that are asked for."""
         return [arguments["id"]]
 
-    def entity_of(self, text: str) -> Entity:
-        """The entity that an id is of. Raises InvalidId."""
+    def entity_of(self, text: str, viewer: Viewer) -> Entity:
+        """The entity that an id is of. Raises InvalidId, and Unauthorized where the viewer may not see it."""
         type_name, _ = split_id(text)
         entity = self.entities.get(type_name)
         if entity is None:
             known = ", ".join(sorted(self.entities))
             raise InvalidId(f"{text[:80]!r} is not a global id: write it as Type:key, where Type is one of {known}.")
+        sight_of(entity, viewer).refuse(entity.policy, entity.name)
         return entity
 
     def resolve(self, source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:
         return self.find(info, arguments["id"])
 
     def find(self, info: ResolveInfo, text: str) -> Any:
-        entity = self.entity_of(text)
+        entity = self.entity_of(text, info.context.viewer)
         key = decode_id(entity, text)
         loaders: dict[str, Loader] = once_per_field(self, info, dict)
         if entity.name not in loaders:
@@ -220,6 +227,9 @@ def _root_fields(entity: Entity) -> list[StrawberryField]:
         fields.append(aggregate)
     for field in fields:
         field.entity = entity
+        guard(field, entity, entity.policy)
+    for field, key in zip(fields[1:], entity.natural_keys, strict=False):
+        guard(field, entity, entity.policy + entity.columns[key].required)
     return fields
 
 

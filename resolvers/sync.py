@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from datasources.errors import SourceRefused
 from datasources.filters import Order
 from datasources.lookup import Lookup, Row
 from resolvers.change_cursors import Place, Position, decode_position, encode_position
-from resolvers.changes import Watch, chosen, image_reader, watched_enum
+from resolvers.changes import Watch, all_of, image_reader, watched_enum
 from resolvers.context import PageSizes, ResolveInfo
 from resolvers.definition import Entity
 from resolvers.errors import BadUserInput, InvalidCursor, PageSizeExceeded
@@ -25,6 +25,7 @@ from resolvers.node import Node
 from resolvers.rows import materialiser
 from resolvers.selection import selections
 from resolvers.types import FieldSpec, list_of, object_type, optional
+from resolvers.viewer import Viewer
 
 Sources = Callable[[str], Datasource]
 Layout = Callable[[Entity], tuple[tuple[str, ...], frozenset[str]]]
@@ -67,13 +68,19 @@ class SyncField(GraphField):
 
     entities: tuple[Entity, ...]
 
-    async def read(self, source: Sources, arguments: Mapping[str, Any], sizes: PageSizes, layout: Layout) -> SyncPage:
-        """Raises BadUserInput, and CursorExpired when the client has to begin anew."""
-        watches = [Watch(entity) for entity in chosen(self.entities, arguments.get("entities"))]
+    async def read(
+        self, source: Sources, arguments: Mapping[str, Any], sizes: PageSizes, layout: Layout, viewer: Viewer
+    ) -> SyncPage:
+        """Raises BadUserInput and Unauthorized, and CursorExpired when the client has to begin anew."""
+        watches = all_of(self.entities, arguments.get("entities"), viewer)
         size = _size(arguments.get("first"), sizes)
         since = arguments.get("since")
         reading = _Reading(source, sorted(watches, key=lambda each: each.entity.name), size, layout)
-        return await reading.page(await reading.beginning() if since is None else decode_position(since))
+        if since is None:
+            return await reading.page(await reading.beginning())
+        position = decode_position(since)
+        position.expect(watches[0].sight.digest)
+        return await reading.page(position)
 
     def tombstones(self, page: SyncPage) -> list[Any]:
         """As instances of their type."""
@@ -87,7 +94,7 @@ class SyncField(GraphField):
             return entity_columns(entity, info, upserts), frozenset()
 
         context = info.context
-        page = await self.read(context.sources.__getitem__, arguments, context.page_sizes, layout)
+        page = await self.read(context.sources.__getitem__, arguments, context.page_sizes, layout, context.viewer)
         instances = {entity: materialiser(entity, layout(entity)[0]) for entity, _ in page.upserts}
         return sync_type(self.entities)(
             upserts=[instances[entity]([row])[0] for entity, row in page.upserts],
@@ -136,7 +143,8 @@ class _Reading:
         """Where the changes are now: what is read from here on may be newer, and is told once more behind it."""
         feeds = self._feeds()
         heads = await asyncio.gather(*(feed.head() for feed in feeds.values()))
-        return Position(dict(zip(feeds, heads, strict=True)), self._names(), Place(self._names()[0], None))
+        place = Place(self._names()[0], None)
+        return Position(dict(zip(feeds, heads, strict=True)), self._names(), place, self._digest)
 
     async def page(self, position: Position) -> SyncPage:
         if position.place is None:
@@ -169,7 +177,7 @@ class _Reading:
             if len(rows) > room:
                 following = Place(entity.name, str(rows[room - 1][columns.index(entity.key)]))
                 break
-        return SyncPage(upserts, (), encode_position(Position(position.sources, names, following)), has_more=True)
+        return SyncPage(upserts, (), encode_position(replace(position, entities=names, place=following)), has_more=True)
 
     async def _changes(self, position: Position) -> SyncPage:
         names = self._names()
@@ -196,7 +204,9 @@ class _Reading:
             if not room:
                 break
         upserts, tombstones = self._settled(latest)
-        return SyncPage(upserts, tombstones, encode_position(Position(cursors, names)), has_more=not room)
+        return SyncPage(
+            upserts, tombstones, encode_position(Position(cursors, names, sight=self._digest)), has_more=not room
+        )
 
     def _settled(
         self, latest: Mapping[tuple[str, Any], tuple[Watch, ChangeKind, Values | None]]
@@ -210,6 +220,10 @@ class _Reading:
             else:
                 upserts.append((watch.entity, read[watch.entity](after)))
         return upserts, tombstones
+
+    @property
+    def _digest(self) -> str | None:
+        return self.watches[0].sight.digest
 
     def _names(self) -> list[str]:
         return [each.entity.name for each in self.watches]

@@ -15,6 +15,7 @@ from datasources.wire import TO_WIRE
 from resolvers.definition import Entity, EntityColumn
 from resolvers.errors import Conflict, ConstraintBroken
 from resolvers.ids import encode_id
+from resolvers.policies import Sight
 from resolvers.types import camel
 
 InputPath = Sequence[str | int]
@@ -71,9 +72,13 @@ def _message(entity: Entity, error: ConstraintViolated, fields: Sequence[str], *
     return f"{entity.name} breaks a rule of its source."
 
 
-def conflict(entity: Entity, row: Mapping[str, Any], expected: int, path: InputPath) -> Conflict:
+def conflict(entity: Entity, row: Mapping[str, Any], expected: int, path: InputPath, sight: Sight) -> Conflict:
     """Of a row that has another version than was expected; `row` is native values by column."""
-    current = {camel(column.attribute): _as_json(column, row[name]) for name, column in entity.by_column.items()}
+    current = {
+        camel(column.attribute): _as_json(column, row[name])
+        for name, column in entity.by_column.items()
+        if sight.allows(column.required)
+    }
     version = entity.by_column[entity.version or ""]
     return Conflict(
         f"{encode_id(entity.name, row[entity.key])} has {camel(version.attribute)} {row[version.column.name]} by now, "

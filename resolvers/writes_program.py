@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datasources.errors import ConstraintViolated
+from datasources.filters import EVERYTHING
 from datasources.lookup import Lookup, Row
 from datasources.write import Delete, Insert, Update, Write, Writer, left_out
 from resolvers.definition import Entity, EntityColumn, Relation
 from resolvers.errors import NotFound
 from resolvers.ids import encode_id
+from resolvers.policies import Sight, unauthorized
 from resolvers.types import camel
 from resolvers.writes_checks import moment_of_write
 from resolvers.writes_failures import conflict, violated
 from resolvers.writes_reading import Changes, Named, New, Patched
 from resolvers.writes_rules import check_rules
+from resolvers.writes_sight import expect_seen, seen_keys
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,8 +56,10 @@ def creates_at_once(entity: Entity, news: Sequence[New]) -> bool:
 class Program:
     """Writes by `writer`. What cannot be written raises WriteRefused: a transaction is to be rolled back then."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, sight: Sight) -> None:
+        """Rows that are written are in `sight`, before and after; those that were not are not there."""
         self._writer = writer
+        self._sight = sight
         self.made: list[Made] = []
 
     async def create(self, entity: Entity, news: Sequence[New], returning: Returning = NOTHING) -> Sequence[Row]:
@@ -69,6 +74,7 @@ class Program:
             lambda columns, group: _insert(entity, columns, group, returning),
         )
         await check_rules(self._writer, entity, news, rows)
+        await expect_seen(self._writer, self._sight, entity, rows)
         for name, relation in entity.written_relations.items():
             await self._create_children(relation, news, rows, returning.children.get(name))
         return rows
@@ -91,6 +97,8 @@ class Program:
             raise violated(entity, error, [new.path]) from error
         await check_rules(self._writer, entity, [new], rows.rows)
         await check_rules(self._writer, target, children, born.rows)
+        await expect_seen(self._writer, self._sight, entity, rows.rows)
+        await expect_seen(self._writer, self._sight, target, born.rows)
         [(key, *_)] = rows.rows
         for name, each in returning.children.items():
             self.made.append(Made(each, [key], [(key, row) for row in born.rows] if name == relation.attribute else []))
@@ -101,7 +109,9 @@ class Program:
     ) -> Sequence[Row]:
         """The row, which is new unless one has the same value of the column."""
         name = column.column.name
-        changing = tuple(each for each in new.values if _changes(entity, each, new) and each not in (name, entity.key))
+        if self._sight.rows(entity) != EVERYTHING:
+            return await self._upsert_seen(entity, name, new, returning)
+        changing = _changing(entity, name, new)
         insert = Insert(
             entity.collection,
             tuple(new.values),
@@ -118,8 +128,24 @@ class Program:
             await self._create_children(relation, [new], rows, None)
         return rows
 
+    async def _upsert_seen(self, entity: Entity, name: str, new: New, returning: Returning) -> Sequence[Row]:
+        """The same, where not all rows are seen: one that is there must be, before it is changed."""
+        lookup = Lookup(entity.collection, (entity.key,), key=name, keys=(new.values[name],))
+        there = (await self._writer.lookup(lookup)).rows
+        if not there:
+            return await self.create(entity, [new], returning)
+        if there[0][1] not in (await seen_keys(self._writer, self._sight, entity, [there[0][1]]) or ()):
+            raise unauthorized(f"{entity.name} as it would be written")  # without a word on which one it is
+        values = {each: new.values[each] for each in _changing(entity, name, new)}
+        patched = Patched((*new.path, "id"), there[0][1], None, values, unchecked=new.unchecked)
+        rows = await self.update(entity, [patched], returning)
+        for relation in entity.written_relations.values():
+            await self._create_children(relation, [new], rows, None)
+        return rows
+
     async def update(self, entity: Entity, patches: Sequence[Patched], returning: Returning = NOTHING) -> Sequence[Row]:
         """The changed rows. Raises NotFound and Conflict where there is none of that key, or of that version."""
+        await self._expect_there(entity, patches)
         rows = await self._in_groups(
             entity,
             patches,
@@ -135,12 +161,14 @@ class Program:
             ),
         )
         await check_rules(self._writer, entity, patches, rows)
+        await expect_seen(self._writer, self._sight, entity, rows)
         for name, relation in entity.written_relations.items():
             await self._change_children(relation, name, patches)
         return rows
 
     async def delete(self, entity: Entity, rows: Sequence[Named], returning: Returning = NOTHING) -> Sequence[Row]:
         """The rows as they were. Raises NotFound and Conflict."""
+        await self._expect_there(entity, rows)
         return await self._in_groups(
             entity,
             rows,
@@ -238,6 +266,14 @@ class Program:
             )
         return rows
 
+    async def _expect_there(self, entity: Entity, items: Sequence[Named]) -> None:
+        """Raises NotFound for a row that is not seen."""
+        seen = await seen_keys(self._writer, self._sight, entity, [item.key for item in items])
+        if seen is not None:
+            for item in items:
+                if item.key not in seen:
+                    raise _not_found(entity, item)
+
     async def _tell_missing(self, entity: Entity, items: Iterable[Named]) -> None:
         """Raises what is to be said of rows that were left alone."""
         item = next(iter(items))
@@ -245,7 +281,9 @@ class Program:
             lookup = Lookup(entity.collection, entity.column_names, key=entity.key, keys=(item.key,))
             path = item.beside("expectedVersion")
             for row in (await self._writer.lookup(lookup)).rows:
-                raise conflict(entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, path)
+                raise conflict(
+                    entity, dict(zip(entity.column_names, row[1:], strict=True)), item.expected, path, self._sight
+                )
         raise _not_found(entity, item)
 
 
@@ -266,6 +304,11 @@ def _family(entity: Entity, news: Sequence[New]) -> tuple[Relation, Sequence[New
 def _insert(entity: Entity, columns: tuple[str, ...], news: Sequence[New], returning: Returning) -> Insert:
     rows = tuple([tuple(new.values.values()) for new in news])
     return Insert(entity.collection, columns, rows, returning.columns, returning.wire)
+
+
+def _changing(entity: Entity, column: str, new: New) -> tuple[str, ...]:
+    """The columns of a row that is there already, found by `column`, which get the new one's values."""
+    return tuple(each for each in new.values if _changes(entity, each, new) and each not in (column, entity.key))
 
 
 def _changes(entity: Entity, column: str, new: New) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from resolvers.definition import Entity, EntityColumn, Relation
 from resolvers.errors import InputInvalid, InvalidId, Problem
 from resolvers.ids import decode_id
+from resolvers.policies import Policies, Sight
 from resolvers.types import camel
 from resolvers.writes import NO_RULES, Validation
 from resolvers.writes_checks import moment_of_write, starts_at_one
@@ -66,9 +67,10 @@ class Changes:
 
 
 class Problems:
-    """What is wrong with an input."""
+    """What is wrong with an input of a viewer."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight) -> None:
+        self.sight = sight
         self.found: list[Problem] = []
 
     def add(self, path: InputPath, message: str, rule: str) -> None:
@@ -150,10 +152,12 @@ class InputReader:
         self._validations = _validations(entity)
         self._nullable = {camel(name): column.column.nullable for name, column in entity.columns.items()}
         self._version = entity.version if starts_at_one(entity) else None
+        self._guarded = list(_guarded(entity))
         self._null_by_default = frozenset(name for name, _, _, has_default, _ in self._new if not has_default)
 
     def new(self, given: Mapping[str, Any], path: InputPath, problems: Problems, *, may_exist: bool = False) -> New:
-        """`may_exist`: what is not given may be of a row that is there already."""
+        """`may_exist`: what is not given may be of a row that is there already. Raises Unauthorized."""
+        self._refuse_unseen(given, problems)
         values: dict[str, Any] = {}
         for name, column, stays, has_default, member in self._new:
             if name in given:
@@ -180,7 +184,8 @@ class InputReader:
     def patch(
         self, key: Any, given: Mapping[str, Any], expected: int | None, path: InputPath, problems: Problems
     ) -> Patched:
-        """`path` is that of the patch."""
+        """`path` is that of the patch. Raises Unauthorized."""
+        self._refuse_unseen(given, problems)
         values = moment_of_write(self._entity)
         children: dict[str, Changes] = {}
         for name, value in given.items():
@@ -192,6 +197,11 @@ class InputReader:
                 children[attribute] = _changes(relation, value, (*path, name), problems)
         unchecked = self._validate(given, frozenset(), path, problems, new=False) if self._validations else ()
         return Patched(path, key, expected, values, children, unchecked)
+
+    def _refuse_unseen(self, given: Mapping[str, Any], problems: Problems) -> None:
+        for name, required, what in self._guarded:
+            if name in given:
+                problems.sight.refuse(required, what)
 
     def update(self, given: Mapping[str, Any], path: InputPath, problems: Problems) -> Patched:
         """Of an input with `id`, `patch` and `expectedVersion`."""
@@ -224,6 +234,13 @@ class InputReader:
             elif new or any(name in given for name in names):
                 unchecked.append(validation)
         return unchecked
+
+
+def _guarded(entity: Entity) -> Iterator[tuple[str, Policies, str]]:
+    """(member of inputs, what a viewer must have to give it, its name in errors), of those that not everybody may."""
+    members = {name: column.required for name, column in entity.columns.items()}
+    members |= {name: relation.required for name, relation in entity.written_relations.items()}
+    return ((camel(name), required, f"{entity.name}.{camel(name)}") for name, required in members.items() if required)
 
 
 def refuse_repeated(rows: Sequence[Named], problems: Problems) -> None:

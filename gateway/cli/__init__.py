@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import changes, clients, demo, operations, schema
+from gateway.cli import changes, clients, demo, operations, policy, schema
 from gateway.cli.dev import dev
 from gateway.cli.explain import explain
 from gateway.cli.serve import serve_command
@@ -23,6 +23,7 @@ app.add_typer(changes.app, name="changes")
 app.add_typer(clients.app, name="clients")
 app.add_typer(operations.app, name="operations")
 app.add_typer(demo.app, name="demo")
+app.add_typer(policy.app, name="policy")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from datasources.lookup import Row
 from gateway.execution.leaves import column_writing, complete_leaf, irregular
 from gateway.execution.outcome import Failure, Outcome, merged
 from gateway.execution.plan import Assemble, ColumnOutput, Constant, ObjectPlan, Output, StepOutput
-from gateway.execution.shapes import Layout
+from gateway.execution.shapes import Layout, strawberry_field
 
 
 class Form(Enum):
@@ -127,9 +127,8 @@ def _column_value(plan: ObjectPlan, output: ColumnOutput, row: Row, layout: Layo
         if value is not None:
             return value
     else:
-        assert definition.resolve is not None  # noqa: S101 - Strawberry's fields have resolvers
         (instance,) = plan.instances([row])
-        value = definition.resolve(instance, None)
+        value = strawberry_field(output.place).get_result(instance, None, [], {})
     return complete_leaf(definition.type, value, output.place.name)
 
 

@@ -27,7 +27,7 @@ class Tried:
 async def try_out(run: Run, plan: WatchPlan, context: Context) -> tuple[list[Tried], list[GraphQLError]]:
     """What was tried, and what went wrong; the rows are found in `context`, all else in that of the run."""
     try:
-        watches = plan.field.watches(plan.arguments.bind(run.variables))
+        watches = plan.field.watches(plan.arguments.bind(run.variables), run.context.viewer)
         tried = [Tried(watch, await _example(watch, context)) for watch in watches]
     except Exception as error:  # noqa: BLE001 - it is told
         return [], [located_error(error, plan.place.nodes, [plan.place.key])]

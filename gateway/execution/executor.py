@@ -22,7 +22,7 @@ from strawberry.types.info import Info
 from datasources.errors import GatewayError
 from gateway.execution.levels import follow
 from gateway.execution.mutations import run_mutation, write_group
-from gateway.execution.operation import Operation, core_schema
+from gateway.execution.operation import Operation, core_schema, viewer_of
 from gateway.execution.outcome import Outcome
 from gateway.execution.plain import is_plain
 from gateway.execution.plan import AggregateStep, RelationStep
@@ -74,7 +74,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             is_awaitable=optimized_is_awaitable,
         )
         executor.run = run
-        executor.planner = operation.planner(run.variables)
+        executor.planner = operation.planner(run.variables, viewer_of(run.context))
         return executor
 
     def prepare(self, operation: Operation) -> None:
@@ -82,7 +82,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         middleware = self.middleware_manager
         if middleware is not None and middleware.middlewares:
             return
-        self.planner = operation.planner(self.variable_values)
+        self.planner = operation.planner(self.variable_values, viewer_of(self.context_value))
         self.run = Run(self.context_value, self.variable_values, False, lambda _: self)
 
     def within(self, run: Run) -> "PlanExecutor":

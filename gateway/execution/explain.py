@@ -44,7 +44,7 @@ class Explainer:
 
         Raises CannotUndo.
         """
-        planner = operation.planner(variables)
+        planner = operation.planner(variables, context.viewer)
         kind = operation.node.operation
         watch = None if planner is None else planner.watch
         is_planned = planner is not None and (planner.mutation or planner.plan or watch) is not None

@@ -17,6 +17,8 @@ from gateway.execution.plan import (
     ConnectionPlan,
     ConnectionRoot,
     DelegatedStep,
+    DeniedRoot,
+    DeniedStep,
     EntitiesRoot,
     NodesRoot,
     ObjectPlan,
@@ -92,6 +94,8 @@ class Tree:
             yield from self._nodes(part)
         elif isinstance(part, SyncRoot):
             yield self._synchronised(part)
+        elif isinstance(part, DeniedRoot | DeniedStep):
+            yield ExplainedField(".".join((*trail, part.place.key)), "denied")
         else:
             yield self._field(part, (*trail, part.place.key))
 

@@ -26,6 +26,7 @@ Kind = Literal[
     "sync",
     "write",
     "changes",
+    "denied",
 ]
 
 WriteKind = Literal["insert", "upsert", "update", "delete", "claim", "undo", "record"]

@@ -18,6 +18,7 @@ from gateway.execution.plan import (
     Bound,
     ComputedStep,
     ConnectionPlan,
+    DeniedStep,
     ObjectPlan,
     RelationStep,
     Step,
@@ -28,6 +29,7 @@ from gateway.execution.values import aggregate, batch, compute, delegate, failed
 from resolvers.annotations import Shape
 from resolvers.connections import Page
 from resolvers.loaders import Found, Level
+from resolvers.policies import unauthorized
 
 NOTHING = Level((), {}, 0)
 
@@ -81,6 +83,9 @@ async def _take(rank: Rank, step: Step) -> Outcome:
         return await compute(rank, step)
     if isinstance(step, BatchedStep):
         return await batch(rank, step)
+    if isinstance(step, DeniedStep):
+        count = len(rank.rows)
+        return failed(step.place, unauthorized(step.place.name), range(count), count, late=False)
     return await delegate(rank, step)
 
 

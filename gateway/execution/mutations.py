@@ -25,6 +25,7 @@ from gateway.execution.write_returning import Wanted, wanted
 from resolvers.context import Idempotency
 from resolvers.errors import TransactionRolledBack, WriteRefused
 from resolvers.mutation import Write
+from resolvers.policies import sight_of
 from resolvers.writes_failures import violated
 from resolvers.writes_program import Program
 
@@ -70,7 +71,8 @@ async def write_group(run: Run, group: Group, base: Path | None) -> Answers:
     writes: list[Write] = []
     for root in group:
         try:
-            writes.append(root.field.write_of(root.arguments.bind(run.variables), run.context.page_sizes))
+            sight = sight_of(root.field.entity, run.context.viewer)
+            writes.append(root.field.write_of(root.arguments.bind(run.variables), run.context.page_sizes, sight))
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             return _rolled_back(group, root, error)
     answers: Answers = []
@@ -144,7 +146,7 @@ async def _written(
 ) -> Outcome:
     """The field's value, read `inside` of the transaction, by what knows nothing of what was read before."""
     inner = run.within(run.context.within(run.context.sources.within(inside)))
-    program = Program(writer)
+    program = Program(writer, sight_of(root.field.entity, run.context.viewer))
     wants = wanted(inner, root)
     rows = await write.run(program, wants.returning)
     try:

@@ -18,12 +18,13 @@ from datasources.nested import IRREGULAR, Constant, Nested, Value
 from gateway.execution.binding import bind_relation
 from gateway.execution.leaves import can_be_wire, nullable_of
 from gateway.execution.outcome import Outcome
-from gateway.execution.plan import Bound, Bounds, ColumnOutput, ObjectPlan, Output, RelationStep, Step, StepOutput
+from gateway.execution.plan import Bound, Bounds, ColumnOutput, ObjectPlan, Output, RelationStep, Step, StepOutput, keep
 from gateway.execution.run import Run
 from gateway.execution.shapes import Layout, RowShape
 from resolvers.annotations import Shape
 from resolvers.definition import EntityColumn, is_enum
 from resolvers.loaders import Template
+from resolvers.policies import sight_of
 
 DEEPEST = 4
 """Lookups within each other, below the one that answers them."""
@@ -120,13 +121,13 @@ def nested_in(
     """
     if not _can_nest(run, plans):
         return bind()
-    key = run.context.page_sizes, True
+    (plan,) = plans
+    key = run.context.page_sizes, sight_of(plan.shape.entity, run.context.viewer), True
     bound = bounds.get(key)
     if bound is None:
-        (plan,) = plans
         bound = _with_nested(run, plan, bind())
         if not varies and not plan.nesting.varies:
-            bounds[key] = bound
+            keep(bounds, key, bound)
     return bound
 
 

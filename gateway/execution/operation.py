@@ -35,9 +35,12 @@ from gateway.execution.planner import Planner
 from gateway.execution.reader import Reader, Scope
 from gateway.execution.variables import NO_VARIABLES, Variables
 from gateway.execution.viewer_dependence import sees_viewer
+from resolvers.context import Context
+from resolvers.policies import OPEN, Sight, Sights
+from resolvers.viewer import ANONYMOUS, Viewer
 
 MAXIMUM_PLANNERS = 64
-"""Of one operation: variables of @skip and @include are few, and mostly the same."""
+"""Of one operation: variables of @skip and @include are few, and mostly the same; so are what viewers may see."""
 MAXIMUM_AHEAD = 3
 """Such variables of an operation that is planned before it is asked for."""
 MAXIMUM_INTROSPECTIONS = 16
@@ -73,7 +76,7 @@ class Operation:
     node: OperationDefinitionNode
     grow: Callable[[int], None] = _ignore
     """Told of the bytes of all that is kept here in the course of time."""
-    planners: dict[tuple[bool | None, ...], Planner] = field(default_factory=dict)
+    planners: dict[tuple[Any, ...], Planner] = field(default_factory=dict)
     costs: dict[tuple[bool | None, ...], Any] = field(default_factory=dict)
     """What it costs, as those directives turn it."""
     introspections: dict[bytes, bytes] = field(default_factory=dict)
@@ -158,12 +161,29 @@ class Operation:
         except RecursionError:
             return sys.maxsize
 
-    def planner(self, variables: VariableValues) -> Planner | None:
-        """What plans the operation as these variables turn it; None where graphql-core decides at each field."""
-        switches = self.switches
-        key = tuple(variables.coerced.get(name) for name in switches)
-        if None in key or not self.can_be_planned:
+    @cached_property
+    def _sights(self) -> Sights | None:
+        return getattr(self.schema, "sights", None)
+
+    def sight_of(self, viewer: Viewer) -> Sight:
+        """What a viewer sees of the graph."""
+        return OPEN if self._sights is None else self._sights.of(viewer)
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether there are policies or row rules in the graph, so that not everybody is answered the same."""
+        return self._sights is not None
+
+    def planner(self, variables: VariableValues, viewer: Viewer) -> Planner | None:
+        """What plans the operation as these variables turn it, for a viewer.
+
+        None where graphql-core decides at each field.
+        """
+        switches, sight = self.switches, self.sight_of(viewer)
+        turned = tuple(variables.coerced.get(name) for name in switches)
+        if None in turned or not self.can_be_planned:
             return None
+        key = (*turned, sight.allowed)
         planner = self.planners.get(key)
         if planner is None:
             if len(self.planners) < MAXIMUM_PLANNERS:
@@ -175,18 +195,23 @@ class Operation:
                 {name: variables.coerced[name] for name in switches if name in variables.coerced},
             )
             scope = Scope(core_schema(self.schema), self.fragments, kept)
-            planner = self.planners[key] = Planner(self.schema, Reader(scope, self.node))
+            planner = self.planners[key] = Planner(self.schema, Reader(scope, self.node), sight)
         return planner
 
     def plan_ahead(self) -> None:
-        """Plans for all values of the variables that directives look at, unless these are many."""
+        """Plans for all values of the variables that directives look at, unless they are many; as for nobody."""
         names = self.switches
         if len(names) > MAXIMUM_AHEAD:
             return
         for values in product((False, True), repeat=len(names)):
-            planner = self.planner(VariableValues({}, dict(zip(names, values, strict=True))))
+            planner = self.planner(VariableValues({}, dict(zip(names, values, strict=True))), ANONYMOUS)
             if planner is not None:
                 _ = planner.plan, planner.mutation, planner.watch
+
+
+def viewer_of(context: object) -> Viewer:
+    """Who asks, in a context that may be anybody's own."""
+    return context.viewer if isinstance(context, Context) else ANONYMOUS
 
 
 def _selected(

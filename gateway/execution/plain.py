@@ -26,6 +26,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.leaves import Irregular, irregular, nullable_of, writer
+from resolvers.guards import guard_of, other_extensions
 
 Complete = Callable[[Any], Any]
 Collect = Callable[[GraphQLObjectType, list[FieldDetails]], dict[str, list[FieldDetails]]]
@@ -37,6 +38,7 @@ GUARDS = {
     GraphQLInt.name: "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
     GraphQLFloat.name: "{v}.__class__ is float and -inf < {v} < inf",
 }
+BASIC = StrawberryField.is_basic_field
 BUILT_IN = (GraphQLString, GraphQLID, GraphQLBoolean, GraphQLInt, GraphQLFloat)
 
 
@@ -48,6 +50,15 @@ def is_plain(definition: Any) -> StrawberryField | None:
     if definition.args or definition.resolve.__name__ != "_get_basic_result":
         return None
     return field
+
+
+def is_attribute(definition: Any) -> StrawberryField | None:
+    """The same, also where viewers who may not see it are kept from it."""
+    field = definition.extensions.get("strawberry-definition") if definition is not None else None
+    if not isinstance(field, StrawberryField) or guard_of(field) is None:
+        return is_plain(definition)
+    attribute = not field.base_resolver and not other_extensions(field) and type(field).is_basic_field is BASIC
+    return field if attribute and not definition.args and field.default_resolver is getattr else None
 
 
 def completer(type_: Any, details: list[FieldDetails], collect: Collect) -> Complete | None:

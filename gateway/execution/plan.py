@@ -1,12 +1,13 @@
 """A plan: what an operation asks of entities, as a tree of steps that is made once and run for every request.
 
 Plan
-└── roots: EntitiesRoot, ConnectionRoot, AggregateRoot, NodesRoot, SyncRoot
+└── roots: EntitiesRoot, ConnectionRoot, AggregateRoot, NodesRoot, SyncRoot, DeniedRoot
     └── ObjectPlan            what is selected of an entity: its columns, and the steps that find the rest
         ├── RelationStep ──── ObjectPlan …
         ├── AggregateStep
         ├── ComputedStep, BatchedStep
-        └── DelegatedStep     what graphql-core does for each object
+        ├── DelegatedStep     what graphql-core does for each object
+        └── DeniedStep        what the viewer may not see
 
 What mutations write is planned in `write_plan.py`.
 """
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import GraphQLObjectType
 
@@ -30,12 +31,16 @@ from resolvers.context import PageSizes
 from resolvers.definition import Entity, EntityColumn
 from resolvers.fields import RelationAggregateField, RelationField
 from resolvers.loaders import Template
+from resolvers.policies import Sight
 from resolvers.query import NodeField
 from resolvers.rows import Materialise, materialiser
 from resolvers.sync import SyncField
 
 if TYPE_CHECKING:
     from gateway.execution.nesting import Nesting
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +123,19 @@ class Bound:
     page: Page | None = None
 
 
-Bounds = dict[tuple[PageSizes, bool], Bound]
-"""By page sizes, and by whether others are nested in them."""
+Bounds = dict[tuple[PageSizes, Sight, bool], Bound]
+"""By page sizes, by what the viewer sees, and by whether others are nested in them."""
+
+MAXIMUM_BOUND = 64
+"""Of one part of a plan: for as many kinds of viewers."""
+
+
+def keep(known: dict[K, V], key: K, value: V) -> V:
+    """Keeps what was made for a kind of viewers, in the place of the oldest where there are many."""
+    if len(known) >= MAXIMUM_BOUND:
+        del known[next(iter(known))]
+    known[key] = value
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +184,7 @@ class AggregateStep:
     parents: RowShape
     selection: AggregateSelection
     complete: Callable[[Any], Any] | None
-    bound: dict[PageSizes, tuple[AggregateRead, list[Template]]] = dataclasses.field(default_factory=dict)
+    bound: dict[tuple[PageSizes, Sight], tuple[AggregateRead, list[Template]]] = dataclasses.field(default_factory=dict)
 
     traced = False
 
@@ -210,7 +226,16 @@ class DelegatedStep:
     traced = True
 
 
-Step = RelationStep | AggregateStep | ComputedStep | BatchedStep | DelegatedStep
+@dataclass(frozen=True, eq=False)
+class DeniedStep:
+    """A field that the viewer may not see."""
+
+    place: Place
+
+    traced = False
+
+
+Step = RelationStep | AggregateStep | ComputedStep | BatchedStep | DelegatedStep | DeniedStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +285,7 @@ class AggregateRoot:
     arguments: Arguments
     selection: AggregateSelection
     complete: Callable[[Any], Any] | None
-    bound: dict[PageSizes, AggregateRead] = dataclasses.field(default_factory=dict)
+    bound: dict[tuple[PageSizes, Sight], AggregateRead] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +320,14 @@ class SyncRows:
     plans: Sequence[ObjectPlan]
 
 
-Root = EntitiesRoot | ConnectionRoot | AggregateRoot | NodesRoot | SyncRoot
+@dataclass(frozen=True, eq=False)
+class DeniedRoot:
+    """A root field that the viewer may not see."""
+
+    place: Place
+
+
+Root = EntitiesRoot | ConnectionRoot | AggregateRoot | NodesRoot | SyncRoot | DeniedRoot
 
 Part = Root | Step
 """What asks sources, or Python code."""

@@ -17,7 +17,7 @@ from gateway.execution.change_plan import WatchPlan, plan_sync, plan_watch
 from gateway.execution.connections import connection_plan
 from gateway.execution.leaves import can_be_wire
 from gateway.execution.nesting import Nesting
-from gateway.execution.plain import Complete, completer, is_plain
+from gateway.execution.plain import Complete, completer, is_attribute
 from gateway.execution.plan import (
     AggregateRoot,
     AggregateStep,
@@ -28,6 +28,8 @@ from gateway.execution.plan import (
     ConnectionRoot,
     Constant,
     DelegatedStep,
+    DeniedRoot,
+    DeniedStep,
     EntitiesRoot,
     EntityMember,
     NodesRoot,
@@ -55,7 +57,9 @@ from resolvers.fields import (
     RelationAggregateField,
     RelationField,
 )
+from resolvers.guards import guard_of, other_extensions
 from resolvers.mutation import WriteField
+from resolvers.policies import Sight
 from resolvers.query import AggregateField, ConnectionField, EntityField, NodeField, NodesField
 from resolvers.selection import field_columns, selections
 from resolvers.sync import SyncField
@@ -70,13 +74,14 @@ Trail = tuple[str | int, ...]
 
 
 class Planner:
-    """Plans one operation, with the values of the variables that its directives look at."""
+    """Plans one operation for viewers who may see the same, with the values of the variables of its directives."""
 
-    def __init__(self, schema: strawberry.Schema, reader: Reader) -> None:
-        """`reader` reads the operation's selections."""
+    def __init__(self, schema: strawberry.Schema, reader: Reader, sight: Sight) -> None:
+        """`reader` reads the operation's selections. Of `sight` it counts what is allowed, not which rows are seen."""
         self._schema = schema
         self._reader = reader
         self._scope = reader.scope
+        self._sight = sight
         self._shapes: dict[tuple[Any, ...], RowShape] = {}
         self._completers: dict[tuple[int, ...], Complete | None] = {}
         self._single: dict[tuple[Any, ...], Root | WriteRoot | RelationStep | AggregateStep | None] = {}
@@ -179,12 +184,20 @@ class Planner:
     def _alike(self, place: Place) -> Any:
         """Root fields that can be one lookup have the same."""
         field = strawberry_field(place)
-        return (field.entity, field.key_column) if isinstance(field, EntityField) else place
+        together = isinstance(field, EntityField) and self._allows(field)
+        return (field.entity, field.key_column) if together else place
+
+    def _allows(self, field: Any) -> bool:
+        """Whether the viewer may see a field."""
+        guard = guard_of(field)
+        return guard is None or self._sight.allows(guard.required)
 
     def _roots(self, places: list[Place], *, alone: bool) -> Root:
         """The root of these fields, which are alike."""
         place = places[0]
         field = strawberry_field(place)
+        if not self._allows(field):
+            return DeniedRoot(place)
         arguments = self._arguments(place)
         match field:
             case EntityField():
@@ -227,7 +240,8 @@ class Planner:
         type_ = self._scope.schema.type_map[shape.entity.name]
         assert isinstance(type_, GraphQLObjectType)  # noqa: S101 - entities are object types
         selected = selections(self._scope, [detail.node for detail in details], type_.name)
-        shape.wanted.update(field_columns(shape.entity, selected))
+        seen = [name for name in selected if self._allows(_field_of(type_, name))]
+        shape.wanted.update(field_columns(shape.entity, seen))
         shape.readers += 1
         outputs: list[Output] = []
         places: list[Place] = []
@@ -249,8 +263,10 @@ class Planner:
         return ObjectPlan(type_, shape, tuple(outputs), made, traced, nesting)
 
     def _column(self, shape: RowShape, place: Place) -> ColumnOutput | None:
-        field = is_plain(place.definition)
+        field = is_attribute(place.definition)
         if field is None or type(field) not in COLUMN_FIELDS or field.python_name not in shape.entity.columns:
+            return None
+        if not self._allows(field):
             return None
         column = shape.entity.columns[field.python_name]
         if can_be_wire(column, place.definition.type):
@@ -261,6 +277,8 @@ class Planner:
 
     def _step(self, parents: RowShape, place: Place, trail: Trail, *, alone: bool) -> Step:
         field = strawberry_field(place)
+        if not self._allows(field):
+            return DeniedStep(place)
         if isinstance(field, RelationField):
             return self._relation(parents, place, field, trail, alone=alone)
         if isinstance(field, RelationAggregateField):
@@ -270,7 +288,7 @@ class Planner:
             return AggregateStep(place, field, self._arguments(place), parents, selection, complete)
         parents.need_instances()
         complete = self.completer(place.definition.type, place.details)
-        if complete is not None and isinstance(field, BatchedComputed) and not field.extensions:
+        if complete is not None and isinstance(field, BatchedComputed) and not other_extensions(field):
             return BatchedStep(place, field, complete, trail)
         if complete is not None and isinstance(field, Computed) and self._is_simple(field, place):
             assert field.base_resolver is not None  # noqa: S101 - what is computed has a resolver
@@ -279,7 +297,7 @@ class Planner:
 
     def _is_simple(self, field: StrawberryField, place: Place) -> bool:
         """Whether the field is a function of the row alone."""
-        if field.extensions or place.definition.args or self._schema.exception_handlers:
+        if other_extensions(field) or place.definition.args or self._schema.exception_handlers:
             return False
         return is_function_of_row(field)
 
@@ -312,3 +330,9 @@ class Planner:
             return self._object(shape, details, (*trail, place.key, *suffix), alone=alone and only)
 
         return connection_plan(self._scope.schema, place, shape, selection, self._reader.fields, rows)
+
+
+def _field_of(type_: GraphQLObjectType, name: str) -> Any:
+    """The Strawberry field of that name; None where there is none."""
+    definition = type_.fields.get(name)
+    return None if definition is None else definition.extensions.get("strawberry-definition")

@@ -18,6 +18,7 @@ from gateway.execution.plan import (
     Bound,
     Bounds,
     ConnectionRoot,
+    DeniedRoot,
     EntitiesRoot,
     EntityMember,
     NodesRoot,
@@ -25,6 +26,7 @@ from gateway.execution.plan import (
     Plan,
     Root,
     SyncRoot,
+    keep,
 )
 from gateway.execution.run import Run
 from gateway.execution.shapes import Layout, Place, keyed_template
@@ -33,6 +35,7 @@ from gateway.execution.values import failed, written
 from resolvers.aggregates import read_aggregate
 from resolvers.ids import decode_id
 from resolvers.loaders import Found, Level, Template
+from resolvers.policies import sight_of, unauthorized
 
 Answers = list[tuple[Place, Outcome]]
 """Of root fields: outcomes of one value each."""
@@ -95,6 +98,8 @@ async def take_root(run: Run, root: Root, base: Path | None) -> Answers:
         return [(root.place, await _connection(run, root, base))]
     if isinstance(root, AggregateRoot):
         return [(root.place, await _aggregate(run, root))]
+    if isinstance(root, DeniedRoot):
+        return [(root.place, failed(root.place, unauthorized(root.place.name), (0,), 1, late=False))]
     if isinstance(root, SyncRoot):
         return [(root.place, await synchronise(run, root, base))]
     return [(root.place, await _nodes(run, root, base))]
@@ -124,10 +129,12 @@ def _bind_keyed(run: Run, plans: Sequence[ObjectPlan], column: str, bounds: Boun
     """The lookup of rows by a column; `plans` are what is selected of them."""
 
     def bind() -> Bound:
-        key, shape = (run.context.page_sizes, False), plans[0].shape
+        shape = plans[0].shape
+        sight = sight_of(shape.entity, run.context.viewer)
+        key = run.context.page_sizes, sight, False
         bound = bounds.get(key)
         if bound is None:
-            bound = bounds[key] = Bound(keyed_template(shape, column), Layout(shape.wire))
+            bound = keep(bounds, key, Bound(keyed_template(shape, column, sight), Layout(shape.wire)))
         return bound
 
     return nested_in(run, plans, bounds, bind, varies=False)
@@ -193,12 +200,14 @@ def _bind(run: Run, root: ConnectionRoot) -> Bound:
     sizes, varies = run.context.page_sizes, bool(root.arguments.variables)
 
     def bind() -> Bound:
-        bound = root.bound.get((sizes, False))
+        entity = root.page.shape.entity
+        sight = sight_of(entity, run.context.viewer)
+        bound = root.bound.get((sizes, sight, False))
         if bound is None:
-            page, lookup, layout = bind_page(root.page, root.arguments.bind(run.variables), sizes)
-            bound = Bound(Template(root.page.shape.entity.source, lookup), layout, page)
+            page, lookup, layout = bind_page(root.page, root.arguments.bind(run.variables), sizes, sight)
+            bound = Bound(Template(entity.source, lookup), layout, page)
             if not varies:
-                root.bound[sizes, False] = bound
+                keep(root.bound, (sizes, sight, False), bound)
         return bound
 
     return nested_in(run, root.page.objects, root.bound, bind, varies=varies)
@@ -207,11 +216,13 @@ def _bind(run: Run, root: ConnectionRoot) -> Bound:
 async def _aggregate(run: Run, root: AggregateRoot) -> Outcome:
     place, sizes = root.place, run.context.page_sizes
     try:
-        read = root.bound.get(sizes)
+        sight = sight_of(root.entity, run.context.viewer)
+        read = root.bound.get((sizes, sight))
         if read is None:
-            read = read_aggregate(root.entity, root.selection, root.arguments.bind(run.variables), sizes, skip=0)
+            arguments = root.arguments.bind(run.variables)
+            read = read_aggregate(root.entity, root.selection, arguments, sizes, sight, skip=0)
             if not root.arguments.variables:
-                root.bound[sizes] = read
+                keep(root.bound, (sizes, sight), read)
         source = run.source(root, root.entity.source)
         if len(read.lookups) == 1:
             answers = [await source.aggregate(read.lookups[0])]
@@ -239,7 +250,7 @@ async def _nodes(run: Run, root: NodesRoot, base: Path | None) -> Outcome:
 
     for index, text in enumerate(texts):
         try:
-            entity = root.field.entity_of(text)
+            entity = root.field.entity_of(text, run.context.viewer)
             indexes.setdefault(entity.name, []).append((index, decode_id(entity, text)))
         except Exception as error:  # noqa: BLE001 - it becomes part of the answer
             failures.append(Failure(error, place.nodes, at(index)))

@@ -15,12 +15,14 @@ from datasources.cache import Cache
 from gateway.errors import BadRequest
 from gateway.execution.executor import PlanExecutor
 from gateway.execution.mutations import run_mutation
-from gateway.execution.operation import Operation, size_of
+from gateway.execution.operation import Operation, size_of, viewer_of
 from gateway.execution.roots import run_plan
 from gateway.execution.run import MakeRun, Run
 from gateway.execution.write_plan import TRANSACTION, refuse_unplanned, written_sources
 from gateway.execution.written import Written
 from resolvers.context import Context
+from resolvers.definition import entity_of
+from resolvers.policies import Sights, share_sights
 
 KEPT_OPERATIONS = 256
 """The drop-in's; those of the pipeline are kept with its documents."""
@@ -36,6 +38,7 @@ class Schema(strawberry.Schema):
         self._documents: Cache[str, DocumentNode] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
         self._operations: Cache[tuple[int, int], Operation] = Cache(KEPT_OPERATIONS, KEPT_BYTES)
         super().__init__(query, *args, **kwargs)
+        self.sights = _sights(self)
         if written_sources(self._schema):
             self._schema.directives = (*self._schema.directives, TRANSACTION)
 
@@ -72,6 +75,14 @@ class Schema(strawberry.Schema):
         return document
 
 
+def _sights(schema: strawberry.Schema) -> Sights | None:
+    """What viewers see of all entities of the schema."""
+    definitions = (each.extensions.get("strawberry-definition") for each in schema._schema.type_map.values())
+    entities = [entity for each in definitions if (entity := entity_of(getattr(each, "origin", None))) is not None]
+    share_sights(entities)
+    return entities[0].sights if entities else None
+
+
 async def run_operation(
     operation: Operation, variables: VariableValues, context: Context, make_run: MakeRun = Run, *, nests: bool = False
 ) -> tuple[Any, list[GraphQLError]]:
@@ -81,7 +92,7 @@ async def run_operation(
     """
     if operation.node.operation is OperationType.SUBSCRIPTION:
         raise BadRequest("A subscription needs a transport that streams; this one answers once.")
-    planner = operation.planner(variables)
+    planner = operation.planner(variables, viewer_of(context))
     if planner is None:
         return await _executed(operation, variables, context, make_run)
     if planner.mutation is not None:

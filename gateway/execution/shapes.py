@@ -11,6 +11,7 @@ from graphql.execution.collect_fields import FieldDetails
 from datasources.lookup import Lookup
 from resolvers.definition import Entity
 from resolvers.loaders import Template
+from resolvers.policies import Sight
 
 
 class Layout(NamedTuple):
@@ -81,7 +82,8 @@ class RowShape:
         self.native.update(self.entity.column_names)
 
 
-def keyed_template(shape: RowShape, column: str) -> Template:
+def keyed_template(shape: RowShape, column: str, sight: Sight) -> Template:
     """The lookup of rows by a column."""
-    lookup = Lookup(shape.entity.collection, shape.columns, key=column, wire=shape.wire)
+    seen = sight.rows(shape.entity)
+    lookup = Lookup(shape.entity.collection, shape.columns, key=column, filter=seen, wire=shape.wire)
     return Template(shape.entity.source, lookup)

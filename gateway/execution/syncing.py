@@ -28,7 +28,8 @@ async def synchronise(run: Run, root: SyncRoot, base: Path | None) -> Outcome:
 
     try:
         arguments = root.arguments.bind(run.variables)
-        page = await root.field.read(partial(run.source, root), arguments, run.context.page_sizes, layout)
+        sizes, viewer = run.context.page_sizes, run.context.viewer
+        page = await root.field.read(partial(run.source, root), arguments, sizes, layout, viewer)
     except Exception as error:  # noqa: BLE001 - it becomes part of the answer
         return failed(place, error, (0,), 1)
     values: dict[str, Any] = {}

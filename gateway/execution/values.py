@@ -9,12 +9,13 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.execution.outcome import Failure, Outcome
-from gateway.execution.plan import AggregateStep, BatchedStep, ComputedStep, DelegatedStep
+from gateway.execution.plan import AggregateStep, BatchedStep, ComputedStep, DelegatedStep, keep
 from gateway.execution.run import Rank, Run
 from gateway.execution.shapes import Place
 from resolvers.aggregates import AggregateRead, read_aggregate
 from resolvers.fields import relation_template
 from resolvers.loaders import Template
+from resolvers.policies import sight_of
 
 
 def failed(place: Place, error: Exception, rows: Iterable[int], count: int, *, late: bool = True) -> Outcome:
@@ -58,15 +59,16 @@ def _relative(error: GraphQLError) -> Failure:
 
 
 def bind_aggregate(run: Run, step: AggregateStep) -> tuple[AggregateRead, list[Template]]:
-    """Raises BadUserInput."""
-    sizes = run.context.page_sizes
-    bound = step.bound.get(sizes)
+    """Raises BadUserInput and Unauthorized."""
+    relation = step.field.relation
+    sizes, sight = run.context.page_sizes, sight_of(relation.target(), run.context.viewer)
+    bound = step.bound.get((sizes, sight))
     if bound is None:
-        relation = step.field.relation
-        read = read_aggregate(relation.target(), step.selection, step.arguments.bind(run.variables), sizes, skip=1)
+        arguments = step.arguments.bind(run.variables)
+        read = read_aggregate(relation.target(), step.selection, arguments, sizes, sight, skip=1)
         bound = read, [relation_template(relation, lookup) for lookup in read.lookups]
         if not step.arguments.variables:
-            step.bound[sizes] = bound
+            keep(step.bound, (sizes, sight), bound)
     return bound
 
 

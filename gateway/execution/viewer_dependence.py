@@ -1,4 +1,4 @@
-"""Whether an operation's answer may depend on who asks."""
+"""Whether an operation's answer may depend on who asks, beyond what policies and row rules make of it."""
 
 from collections.abc import Iterable
 
@@ -15,10 +15,11 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from gateway.execution.plain import is_plain
+from gateway.execution.plain import is_attribute
 from resolvers.changes import ChangesField, EntityChangedField
 from resolvers.computed import Computed
 from resolvers.fields import EnumField, IdField, RelationAggregateField, RelationField
+from resolvers.guards import other_extensions
 from resolvers.query import AggregateField, ConnectionField, EntityField, NaturalKeyField, NodeField, NodesField
 
 READING = (
@@ -61,10 +62,10 @@ def _is_blind(definition: GraphQLField) -> bool:
     if field is None:
         return False
     if type(field) in READING:
-        return not field.extensions
+        return not other_extensions(field)
     if type(field) is Computed:
-        return not field.extensions and is_function_of_row(field)
-    return is_plain(definition) is not None
+        return not other_extensions(field) and is_function_of_row(field)
+    return is_attribute(definition) is not None
 
 
 def is_function_of_row(field: StrawberryField) -> bool:

@@ -16,6 +16,7 @@ from gateway.execution.reader import Reader
 from gateway.execution.shapes import Place, strawberry_field
 from resolvers.context import Context, PageSizes
 from resolvers.mutation import WriteField
+from resolvers.policies import Sight
 
 if TYPE_CHECKING:
     from gateway.execution.write_returning import Wanted
@@ -37,7 +38,7 @@ class WriteRoot:
     row: ObjectPlan
     number: int
     """Among the operation's fields that write the same source."""
-    wanted: "dict[PageSizes, Wanted]" = dataclasses.field(default_factory=dict)
+    wanted: "dict[tuple[PageSizes, Sight], Wanted]" = dataclasses.field(default_factory=dict)
     """What the source is to return, where no variables decide on that."""
 
     @property

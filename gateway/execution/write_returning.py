@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datasources.filters import EVERYTHING
 from datasources.lookup import ColumnType, Lookup, Row
 from gateway.execution.binding import bind_relation
-from gateway.execution.plan import Bound, ObjectPlan, RelationStep
+from gateway.execution.plan import Bound, ObjectPlan, RelationStep, keep
 from gateway.execution.run import Run
 from gateway.execution.write_plan import WriteRoot
 from resolvers.loaders import lookup_loader
+from resolvers.policies import sight_of
 from resolvers.writes_program import Made, Returning
 
 
@@ -32,8 +33,8 @@ class Wanted:
 
 def wanted(run: Run, root: WriteRoot) -> Wanted:
     """Of the rows of this field."""
-    sizes = run.context.page_sizes
-    found = root.wanted.get(sizes)
+    key = run.context.page_sizes, sight_of(root.field.entity, run.context.viewer)
+    found = root.wanted.get(key)
     if found is None:
         asked: list[tuple[RelationStep, Returning, Bound]] = []
         shape = root.row.shape
@@ -41,7 +42,7 @@ def wanted(run: Run, root: WriteRoot) -> Wanted:
         lookups = {returning: bound for _, returning, bound in asked}
         found = Wanted(Returning(shape.columns, shape.wire, children), lookups)
         if not any(step.arguments.variables for step, _, _ in asked):
-            root.wanted[sizes] = found
+            keep(root.wanted, key, found)
     return found
 
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from graphql.execution.values import VariableValues
 
 from datasources.changes import Change
-from datasources.filters import EVERYTHING
 from gateway.answers import encode, executed
 from gateway.execution.change_plan import WatchPlan
 from gateway.execution.events import Seen, Told, tell
@@ -45,9 +44,13 @@ class Evaluation:
     @cached_property
     def _told_whole(self) -> Collection[str] | None:
         """The entities that subscribers are told everything of."""
-        if any(watch.filter != EVERYTHING for watch in self.watches):
+        if not all(watch.is_whole for watch in self.watches):
             return None
         return [watch.entity.name for watch in self.watches]
+
+    @cached_property
+    def _digest(self) -> str | None:
+        return next((watch.sight.digest for watch in self.watches), None)
 
     def see(self, source: str, changes: Iterable[Change]) -> list[tuple[int, Seen]]:
         """Those that are events to the subscribers, each with its number among all."""
@@ -72,6 +75,6 @@ class Evaluation:
 
     def write(self, told: Told, cursors: Mapping[str, str]) -> Event:
         """The event, for those who know each source up to these cursors once they have it."""
-        cursor = encode_position(Position(cursors, self._told_whole))
+        cursor = encode_position(Position(cursors, self._told_whole, sight=self._digest))
         answer = executed(told.with_cursor(cursor), told.errors, secrets.token_hex(8) if told.errors else "")
         return Event(encode({**answer.content, "extensions": {"cursor": cursor}}), cursor)

@@ -21,6 +21,7 @@ from resolvers.change_cursors import decode_position
 from resolvers.context import Context
 from resolvers.definition import Entity
 from resolvers.errors import InvalidCursor
+from resolvers.policies import OPEN, Sight
 from resolvers.viewer import ANONYMOUS, Viewer
 
 
@@ -56,18 +57,21 @@ class Subscriptions:
     ) -> Stream:
         """The events of one subscriber: behind the cursor, or from now on.
 
-        Events in which nothing depends on who asks are the same for all viewers.
+        Events in which nothing else depends on who asks are the same for all viewers who see the same.
         Raises GatewayErrors, and a located GraphQLError for arguments that make no sense.
         """
-        asks = viewer if operation.sees_viewer else ANONYMOUS
+        sight = operation.sight_of(viewer)
+        asks = viewer if operation.sees_viewer else sight
         key = (operation, orjson.dumps(variables.coerced, default=repr, option=orjson.OPT_SORT_KEYS), asks)
         group = self.groups.get(key)
         if group is None:
-            group = self.groups[key] = self._group(key, operation, variables, plan, asks)
+            group = self.groups[key] = self._group(
+                key, operation, variables, plan, ANONYMOUS if asks is OPEN else viewer
+            )
         try:
             group.enter()
             await group.ready()
-            return group.join(self._queue, None if resume_from is None else _known(resume_from, group.sources))
+            return group.join(self._queue, _known(resume_from, group.sources, sight))
         except BaseException:
             group.leave()
             raise
@@ -83,7 +87,7 @@ class Subscriptions:
         self, key: Hashable, operation: Operation, variables: VariableValues, plan: WatchPlan, viewer: Viewer
     ) -> Group:
         try:
-            watches = plan.field.watches(plan.arguments.bind(variables))
+            watches = plan.field.watches(plan.arguments.bind(variables), viewer)
         except Exception as error:
             raise located_error(error, plan.place.nodes, [plan.place.key]) from error
         evaluation = Evaluation(operation, variables, plan, watches, partial(self._make_context, viewer), self.seconds)
@@ -104,9 +108,12 @@ class Subscriptions:
             del self.groups[key]
 
 
-def _known(cursor: str, sources: Iterable[str]) -> dict[str, str]:
-    """Raises InvalidCursor."""
+def _known(cursor: str | None, sources: Iterable[str], sight: Sight) -> dict[str, str] | None:
+    """What the holder of a cursor knows of each source. Raises InvalidCursor and CursorExpired."""
+    if cursor is None:
+        return None
     position = decode_position(cursor)
+    position.expect(sight.digest)
     if position.place is not None:
         raise InvalidCursor("Not all rows have been read: go on with sync until hasMore is false, then subscribe.")
     return position.of(list(sources))

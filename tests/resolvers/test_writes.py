@@ -30,6 +30,7 @@ from resolvers import (
 from resolvers.checks import check
 from resolvers.definition import entity_of
 from resolvers.errors import SchemaError
+from resolvers.policies import OPEN
 from resolvers.query import entities_of
 from resolvers.scalars import SCALARS
 from resolvers.writes import Rules
@@ -272,7 +273,7 @@ def test_less_may_be_written() -> None:
 def test_a_rule_over_columns_is_not_asked_about_a_null_that_is_a_mistake() -> None:
     definition = entity_of(Invoice)
     assert definition is not None
-    problems = Problems()
+    problems = Problems(OPEN)
     patch = {"issuedOn": None, "dueOn": date(2026, 1, 1), "amount": Decimal(-1)}
     reader_of(definition).patch(1, patch, None, ("patch",), problems)
     assert [(each.path, each.rule) for each in problems.found] == [

@@ -13,6 +13,7 @@ from gateway.execution.operation import Operation
 from gateway.execution.schema import run_operation
 from gateway.execution.written import Written
 from resolvers.scalars import SCALARS
+from resolvers.viewer import ANONYMOUS
 
 Answer = tuple[Any, list[Any]]
 """Data, and errors in the order of their places."""
@@ -85,5 +86,5 @@ class Engines:
         operation = self.operation(document)
         coerced = operation.coerce({})
         assert not isinstance(coerced, list)
-        planner = operation.planner(coerced)
+        planner = operation.planner(coerced, ANONYMOUS)
         return planner is not None and planner.plan is not None

@@ -16,6 +16,7 @@ from gateway.errors import RequestError, ValidationFailed
 from gateway.execution.operation import Operation
 from gateway.operations.documents import DocumentCache
 from gateway.settings import LimitSettings
+from resolvers.viewer import ANONYMOUS
 from tests.gateway.shop import shop_graph
 
 SCHEMA = shop_graph().schema
@@ -32,7 +33,7 @@ def figures(cache: DocumentCache, name: str = "documents") -> Figures:
 def plan(operation: Operation, **variables: bool) -> Any:
     coerced = operation.coerce(variables)
     assert not isinstance(coerced, list)
-    planner = operation.planner(coerced)
+    planner = operation.planner(coerced, ANONYMOUS)
     assert planner is not None
     return planner
 

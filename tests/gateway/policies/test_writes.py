@@ -1,0 +1,180 @@
+"""Writes: what is written is seen by the viewer, before and after, and so is what it gives."""
+
+from typing import Any
+
+import pytest
+from graphql import GraphQLError
+
+from datasources.registry import Registry
+from gateway.execution.schema import run_operation
+from resolvers.context import Context
+from tests.gateway.execution.engines import Engines
+from tests.gateway.policies.house import VIEWERS, Mutation, Query, Rows, context, opened, rows
+
+pytestmark = pytest.mark.anyio
+
+ENGINES = Engines(Query, Mutation)
+
+REFUSED = "UNAUTHORIZED_FIELD_OR_TYPE"
+
+
+async def told(sources: Registry, who: str, document: str, engine: str) -> tuple[Any, list[tuple[Any, str]]]:
+    """The data, and (path, code) of each error."""
+    here = context(sources, VIEWERS[who])
+    if engine == "standard":
+        result = await ENGINES.standard.execute(document, context_value=here)
+        found = [(each.path, getattr(each.original_error, "code", "")) for each in result.errors or []]
+        return result.data, found
+    data, errors = await planned(document, here)
+    return data, [(each.path, getattr(each.original_error, "code", "")) for each in errors]
+
+
+async def planned(document: str, here: Context) -> tuple[Any, list[GraphQLError]]:
+    operation = ENGINES.operation(document)
+    variables = operation.coerce({})
+    assert not isinstance(variables, list)
+    return await run_operation(operation, variables, here)
+
+
+async def written(sources: Registry) -> Rows:
+    """All rows that there are."""
+    query = (
+        "{ orders { nodes { id number tenant total margin secret version customerId } }"
+        " lines { nodes { id tenant quantity cost orderId } } customers { nodes { id code tenant rating } } }"
+    )
+    result = await ENGINES.standard.execute(query, context_value=context(sources, VIEWERS["everything"]))
+    assert result.errors is None
+    return result.data  # type: ignore[return-value]
+
+
+NEW = 'number: "SO-9", tenant: "%s", margin: 1, secret: "x"'
+
+CASES = [
+    pytest.param("north", 'updateOrder(id: "Order:3", patch: {number: "SO-0"}) { id }', "NOT_FOUND", id="hidden row"),
+    pytest.param("north", 'deleteOrder(id: "Order:3") { id }', "NOT_FOUND", id="deletes a hidden row"),
+    pytest.param("north", 'deleteOrder(id: "Order:99") { id }', "NOT_FOUND", id="as one that is not there"),
+    pytest.param(
+        "north",
+        'updateOrders(input: [{id: "Order:1", patch: {number: "SO-0"}}, {id: "Order:3", patch: {number: "SO-8"}}])'
+        " { id }",
+        "NOT_FOUND",
+        id="one of many is hidden",
+    ),
+    pytest.param("north", 'deleteOrders(ids: ["Order:1", "Order:3"]) { id }', "NOT_FOUND", id="deletes many"),
+    pytest.param(
+        "north", 'updateOrder(id: "Order:1", patch: {tenant: "south"}) { id }', REFUSED, id="out of its own sight"
+    ),
+    pytest.param("north", 'updateOrder(id: "Order:1", patch: {secret: "x"}) { id }', REFUSED, id="denied column"),
+    pytest.param("north", 'updateOrder(id: "Order:1", patch: {secret: null}) { id }', REFUSED, id="denied null"),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {customerId: "Customer:1"}) { id }',
+        REFUSED,
+        id="denied relation's column",
+    ),
+    pytest.param("everything", f"createOrder(input: {{{NEW % 'south'}}}) {{ id }}", None, id="all is allowed"),
+    pytest.param("north", f"createOrder(input: {{{NEW % 'north'}}}) {{ id }}", REFUSED, id="creates denied columns"),
+    pytest.param("north", 'createCustomer(input: {code: "C9", tenant: "south"}) { id }', REFUSED, id="for others"),
+    pytest.param("north", 'createCustomer(input: {code: "C9", tenant: "north"}) { id }', None, id="for itself"),
+    pytest.param(
+        "north",
+        'createCustomers(input: [{code: "C8", tenant: "north"}, {code: "C9", tenant: "south"}]) { id }',
+        REFUSED,
+        id="one of many for others",
+    ),
+    pytest.param(
+        "anonymous", 'createCustomer(input: {code: "C9", tenant: "north"}) { id }', REFUSED, id="denied entity"
+    ),
+    pytest.param("anonymous", 'deleteCustomer(id: "Customer:1") { id }', REFUSED, id="deletes of a denied entity"),
+    pytest.param(
+        "north", 'upsertCustomerByCode(input: {code: "C3", tenant: "north"}) { id }', REFUSED, id="upserts hidden"
+    ),
+    pytest.param(
+        "north", 'upsertCustomerByCode(input: {code: "C1", tenant: "south"}) { id }', REFUSED, id="upserts away"
+    ),
+    pytest.param("north", 'upsertCustomerByCode(input: {code: "C1", tenant: "north"}) { id }', None, id="upserts"),
+    pytest.param("north", 'upsertCustomerByCode(input: {code: "C9", tenant: "north"}) { id }', None, id="upserts new"),
+    pytest.param(
+        "north",
+        'upsertCustomerByCode(input: {code: "C1", tenant: "north", rating: 1}) { id }',
+        REFUSED,
+        id="upserts a denied column",
+    ),
+    pytest.param(
+        "north",
+        'upsertOrderBySecret(input: {number: "SO-1", tenant: "north", margin: 1, secret: "s1"}) { id }',
+        REFUSED,
+        id="upserts by a denied column",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {create: [{tenant: "south", quantity: 1}]}}) { id }',
+        REFUSED,
+        id="child for others",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {create: [{tenant: "north", quantity: 1, cost: 2}]}}) { id }',
+        REFUSED,
+        id="child with a denied column",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {connect: ["Line:5"]}}) { id }',
+        "NOT_FOUND",
+        id="connects a hidden child",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {delete: ["Line:5"]}}) { id }',
+        "NOT_FOUND",
+        id="deletes a hidden child",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {update: [{id: "Line:1", patch: {tenant: "south"}}]}}) { id }',
+        REFUSED,
+        id="child out of sight",
+    ),
+    pytest.param(
+        "north",
+        'updateOrder(id: "Order:1", patch: {lines: {create: [{tenant: "north", quantity: 1}],'
+        ' update: [{id: "Line:1", patch: {quantity: 7}}]}}) { id lines { nodes { quantity } } }',
+        None,
+        id="children",
+    ),
+]
+
+
+@pytest.mark.parametrize("engine", ["standard", "planned"])
+@pytest.mark.parametrize(("who", "field", "code"), CASES)
+async def test_a_write_is_done_or_refused_as_a_whole(who: str, field: str, code: str | None, engine: str) -> None:
+    sources = await opened(rows())
+    before = await written(sources)
+    data, errors = await told(sources, who, f"mutation {{ it: {field} }}", engine)
+    assert [error for _, error in errors] == ([] if code is None else [code]), errors
+    assert (data["it"] is None) is (code is not None)
+    if code is not None:
+        assert await written(sources) == before
+
+
+@pytest.mark.parametrize("engine", ["standard", "planned"])
+async def test_what_is_written_tells_no_more_than_is_seen(engine: str) -> None:
+    sources = await opened(rows())
+    document = 'mutation { updateOrder(id: "Order:1", patch: {number: "SO-0"}) { number secret total } }'
+    data, errors = await told(sources, "north", document, engine)
+    assert data == {"updateOrder": {"number": "SO-0", "secret": None, "total": None}}
+    assert sorted(errors) == [(["updateOrder", "secret"], REFUSED), (["updateOrder", "total"], REFUSED)]
+
+
+@pytest.mark.parametrize("engine", ["standard", "planned"])
+async def test_a_conflict_tells_no_more_than_is_seen(engine: str) -> None:
+    sources = await opened(rows())
+    field = 'updateOrder(id: "Order:1", patch: {number: "SO-0"}, expectedVersion: 7) { id }'
+    here = context(sources, VIEWERS["north"])
+    if engine == "standard":
+        (error,) = (await ENGINES.standard.execute(f"mutation {{ {field} }}", context_value=here)).errors or []
+        found: Any = error.original_error
+    else:
+        found = (await planned(f"mutation {{ {field} }}", here))[1][0].original_error
+    assert found.extensions["current"] == {"id": "Order:1", "number": "SO-1", "tenant": "north", "version": 1}
