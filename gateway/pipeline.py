@@ -87,7 +87,8 @@ class Pipeline:
     async def run(self, request: OperationRequest, correlation_id: str, execute: Execute = run_for_json) -> Answer:
         """The answer; whatever the client did wrong is in it."""
         try:
-            request = await self.persisted.find(request)
+            if not self.persisted.lets_pass(request):
+                request = await self.persisted.find(request)
             operation, variables = self.bind(request)
             started = time.perf_counter()
             buckets = self._buckets(request.viewer)
@@ -191,7 +192,8 @@ class Pipeline:
             context.idempotency = identify(
                 request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
             )
-        await self.turns.enter(request.viewer)
+        if not self.turns.take(request.viewer):
+            await self.turns.wait(request.viewer)
         if meter is not None:
             meter.used = True
         call = self._deadlines.start()

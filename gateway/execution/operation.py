@@ -180,7 +180,7 @@ class Operation:
         None where graphql-core decides at each field.
         """
         switches, sight = self.switches, self.sight_of(viewer)
-        turned = tuple(variables.coerced.get(name) for name in switches)
+        turned = tuple(map(variables.coerced.get, switches)) if switches else ()
         if None in turned or not self.can_be_planned:
             return None
         key = (*turned, sight.allowed)

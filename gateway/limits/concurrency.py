@@ -22,17 +22,23 @@ class Turns:
         self.shed = 0
         """How many were sent away."""
 
-    async def enter(self, viewer: Viewer) -> None:
-        """Waits for the operation's turn, until `leave`. Raises Overloaded, TooManyViewerOperations."""
+    def take(self, viewer: Viewer) -> bool:
+        """Whether it is the operation's turn, until `leave`; else it is to `wait`. Raises TooManyViewerOperations."""
         if not viewer.is_anonymous:  # nobody can tell those apart: they share the limit of all
             self._count(viewer.identity)
         if not self._slots.take():
-            try:
-                await self._wait()
-            except BaseException:
-                if not viewer.is_anonymous:
-                    self._discount(viewer.identity)
-                raise
+            return False
+        self.running += 1
+        return True
+
+    async def wait(self, viewer: Viewer) -> None:
+        """Waits for the operation's turn, until `leave`. Raises Overloaded."""
+        try:
+            await self._wait()
+        except BaseException:
+            if not viewer.is_anonymous:
+                self._discount(viewer.identity)
+            raise
         self.running += 1
 
     def leave(self, viewer: Viewer) -> None:

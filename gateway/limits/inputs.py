@@ -9,6 +9,8 @@ from gateway.limits.errors import InputDepthExceeded, ListLengthExceeded
 from gateway.limits.selections import exceeded
 from gateway.settings import LimitSettings
 
+NESTING = (list, dict)
+
 
 def check_literal(value: ValueNode, limits: LimitSettings) -> None:
     """Raises ListLengthExceeded, InputDepthExceeded."""
@@ -30,7 +32,7 @@ def check_literal(value: ValueNode, limits: LimitSettings) -> None:
 
 def check_variables(variables: Mapping[str, Any], limits: LimitSettings) -> None:
     """The same for values that came as JSON."""
-    rest = [(value, 1) for value in variables.values() if isinstance(value, list | dict)]
+    rest = [(value, 1) for value in variables.values() if isinstance(value, NESTING)]
     while rest:
         value, depth = rest.pop()
         if depth > limits.input_depth:
@@ -38,7 +40,7 @@ def check_variables(variables: Mapping[str, Any], limits: LimitSettings) -> None
         if isinstance(value, list) and len(value) > limits.list_length:
             raise ListLengthExceeded(_too_long(limits))
         inner = value.values() if isinstance(value, dict) else value
-        rest += [(each, depth + 1) for each in inner if isinstance(each, list | dict)]
+        rest += [(each, depth + 1) for each in inner if isinstance(each, NESTING)]
 
 
 def _too_long(limits: LimitSettings) -> str:

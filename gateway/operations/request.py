@@ -10,7 +10,7 @@ from gateway.operations.store import Published
 from resolvers.viewer import ANONYMOUS, Viewer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would make it twice as long to make, and one is made for every operation
 class OperationRequest:
     """https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters"""
 
