@@ -68,7 +68,9 @@ class PersistedOperations:
             return self._by_id(request, request.document_id, mode)
         if request.sha256 is not None:
             return await self._by_hash(request, request.sha256, mode)
-        return request if mode is Mode.OPEN else self._by_text(request, mode)
+        if mode is Mode.OPEN and (self.trusted is None or self.trusted.is_empty):
+            return request
+        return self._by_text(request, mode)
 
     def used(self, request: OperationRequest, seconds: float | None) -> None:
         """An operation of trusted text was executed; it took so long."""
