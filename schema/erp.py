@@ -53,7 +53,7 @@ class Employee:
     customers: Connection["Customer"] = has_many(by="account_manager_id", description="Whom this one looks after.")
 
 
-@entity("erp.products", natural_keys=["sku"], writable=Writes(delete=False), watched=True)
+@entity("erp.products", natural_keys=["sku"], writable=Writes(delete=False), watched=True, cache=60)
 class Product:
     """A part that is sold."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -89,7 +89,7 @@ def set_mode(
     that would refuse, and tells of it in the log: run with it first, to see what is missing.
     """
     with failing_clearly():
-        _set_mode(load(config), name, mode)
+        _stored(load(config), lambda store: store.set_mode(name, mode))
         console.print(f"{name}: {mode or 'as operations.mode says'}", markup=False)
 
 
@@ -101,8 +101,9 @@ def list_(config: ConfigOption = None) -> None:
         if not found:
             console.print("There are no clients; gateway clients create makes one.")
             return
+        modes = _stored(load(config), lambda store: store.modes())
         out = console if console.is_terminal else Console(highlight=False, width=UNBROKEN)
-        out.print(_table(found))
+        out.print(_table(found, modes))
 
 
 def _run(config: Path | None, work: Callable[[Clients], Awaitable[T]]) -> T:
@@ -116,15 +117,15 @@ def _run(config: Path | None, work: Callable[[Clients], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _set_mode(settings: Settings, name: str, mode: Mode | None) -> None:
-    async def run() -> None:
+def _stored(settings: Settings, work: Callable[[OperationStore], Awaitable[T]]) -> T:
+    async def run() -> T:
         store = OperationStore(ControlStore(settings))
         try:
-            await store.set_mode(name, mode)
+            return await work(store)
         finally:
             await store.close()
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
 def _print_key(name: str, key: str) -> None:
@@ -132,13 +133,14 @@ def _print_key(name: str, key: str) -> None:
     errors.print(f"This is the API key of {name}. Keep it now: it is not shown again.", markup=False)
 
 
-def _table(clients: Sequence[Client]) -> Table:
-    table = Table("client", "scopes", "quota", "keys", "since", "until", box=None)
+def _table(clients: Sequence[Client], modes: Mapping[str, str]) -> Table:
+    table = Table("client", "scopes", "mode", "quota", "keys", "since", "until", box=None)
     for client in clients:
         until = f"revoked {date(client.revoked_at)}" if client.revoked_at else date(client.expires_at)
         quota = "" if client.quota is None else str(client.quota)
         scopes = " ".join(client.scopes)
-        table.add_row(client.name, scopes, quota, str(client.keys), date(client.created_at), until)
+        mode = modes.get(client.name, "")
+        table.add_row(client.name, scopes, mode, quota, str(client.keys), date(client.created_at), until)
     return table
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.auth.clients import Clients
 from gateway.cli.console import UNBROKEN, ConfigOption, console, errors, failing_clearly
 from gateway.cli.times import date, duration
 from gateway.control import ControlStore
@@ -71,6 +72,8 @@ def publish(
         checked = check(schema, settings.limits, entries, _name(client), problems)
         count = _run(config, lambda store: store.publish(checked))
         console.print(f"{_counted(len(checked))} published, {count} of them new", markup=False)
+        for name in sorted({each.client for each in checked} - _known(config) - {EVERYBODY}):
+            errors.print(f"{name} has no API key here: only tokens can say that somebody is {name}", markup=False)
 
 
 @app.command("list")
@@ -192,6 +195,19 @@ def _run(config: Path | None, work: Callable[[OperationStore], Awaitable[T]]) ->
             return await work(store)
         finally:
             await store.close()
+
+    return asyncio.run(run())
+
+
+def _known(config: Path | None) -> set[str]:
+    """The clients that have API keys."""
+
+    async def run() -> set[str]:
+        clients = Clients(ControlStore(load(config)))
+        try:
+            return {each.name for each in await clients.all() if each.keys}
+        finally:
+            await clients.close()
 
     return asyncio.run(run())
 

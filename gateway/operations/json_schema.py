@@ -1,7 +1,8 @@
 """JSON Schemas of what operations take and answer: https://json-schema.org/draft/2020-12"""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -9,16 +10,16 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLCompositeType,
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     GraphQLUnionType,
-    InlineFragmentNode,
+    OperationDefinitionNode,
     SelectionSetNode,
     is_abstract_type,
     is_composite_type,
@@ -26,6 +27,7 @@ from graphql import (
 )
 
 Schema = dict[str, Any]
+Fragments = Mapping[str, FragmentDefinitionNode]
 
 SCALARS: Mapping[str, Schema] = {
     "Int": {"type": "integer", "format": "int32"},
@@ -42,8 +44,22 @@ SCALARS: Mapping[str, Schema] = {
 """By name; of others, nothing is known."""
 NULL: Schema = {"type": "null"}
 
-Selected = dict[str, tuple[list[FieldNode], GraphQLCompositeType, bool]]
-"""By key: the fields, what they are selected of, and whether the key is always there."""
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A field, where it was found."""
+
+    node: FieldNode
+    parent: GraphQLCompositeType
+    always: bool
+    """Whether it is there whatever variables and types turn out to be."""
+
+
+class _Selections(NamedTuple):
+    """What is selected of one object."""
+
+    selection_set: SelectionSetNode
+    always: bool
 
 
 class Schemas:
@@ -95,88 +111,80 @@ class Schemas:
             self.components[name] = make()
         return {"$ref": f"#/components/schemas/{name}"}
 
-    def of_selection(
-        self,
-        type_: GraphQLCompositeType,
-        selections: Iterable[SelectionSetNode],
-        fragments: Mapping[str, FragmentDefinitionNode],
+    def of_operation(self, operation: OperationDefinitionNode, fragments: Fragments) -> Schema:
+        """The data that an operation answers, if it answers any."""
+        root = self._schema.get_root_type(operation.operation)
+        assert root is not None  # noqa: S101 - the document is valid
+        return self._of_object(root, [_Selections(operation.selection_set, always=True)], fragments)
+
+    def _of_object(
+        self, type_: GraphQLCompositeType, selections: Iterable[_Selections], fragments: Fragments
     ) -> Schema:
-        """The object that an answer has for these selections."""
-        selected: Selected = {}
+        found: dict[str, list[_Selected]] = {}
         for each in selections:
-            self._collect(type_, type_, each, fragments, selected, always=True)
+            for selected in self._selected(type_, type_, each, fragments):
+                node = selected.node
+                found.setdefault(node.alias.value if node.alias else node.name.value, []).append(selected)
         return {
             "type": "object",
-            "properties": {
-                key: self._of_field(parent, nodes, fragments) for key, (nodes, parent, _) in selected.items()
-            },
-            "required": [key for key, (_, _, always) in selected.items() if always],
+            "properties": {key: self._of_field(fields, fragments) for key, fields in found.items()},
+            "required": [key for key, fields in found.items() if any(each.always for each in fields)],
         }
 
-    def _collect(
-        self,
-        whole: GraphQLCompositeType,
-        type_: GraphQLCompositeType,
-        selection_set: SelectionSetNode,
-        fragments: Mapping[str, FragmentDefinitionNode],
-        found: Selected,
-        *,
-        always: bool,
-    ) -> None:
-        for node in selection_set.selections:
-            certain = always and not any(each.name.value in ("skip", "include") for each in node.directives or ())
+    def _selected(
+        self, whole: GraphQLCompositeType, type_: GraphQLCompositeType, selections: _Selections, fragments: Fragments
+    ) -> Iterator[_Selected]:
+        """The fields of an object of type `whole`, in a selection of those that are `type_`, too."""
+        for node in selections.selection_set.selections:
+            switched = any(each.name.value in ("skip", "include") for each in node.directives or ())
+            always = selections.always and not switched
             if isinstance(node, FieldNode):
-                key = node.alias.value if node.alias else node.name.value
-                nodes, parent, before = found.get(key, ([], type_, False))
-                found[key] = ([*nodes, node], parent, before or certain)
+                yield _Selected(node, type_, always)
                 continue
-            if isinstance(node, FragmentSpreadNode):
-                fragment: FragmentDefinitionNode | InlineFragmentNode = fragments[node.name.value]
-            else:
-                assert isinstance(node, InlineFragmentNode)  # noqa: S101 - there are no other selections
-                fragment = node
+            fragment: Any = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
             name = fragment.type_condition.name.value if fragment.type_condition else type_.name
             inner: Any = self._schema.type_map[name]
-            if isinstance(whole, GraphQLObjectType) and is_abstract_type(inner):
-                if not self._schema.is_sub_type(inner, whole):
-                    continue
-            elif isinstance(whole, GraphQLObjectType) and inner is not whole:
-                continue
-            holds = inner is whole or (is_abstract_type(inner) and self._is_within(whole, inner))
-            self._collect(whole, inner, fragment.selection_set, fragments, found, always=certain and holds)
+            if inner is whole or (is_abstract_type(inner) and self._is_within(whole, inner)):
+                yield from self._selected(whole, inner, _Selections(fragment.selection_set, always), fragments)
+            elif is_abstract_type(whole):
+                yield from self._selected(whole, inner, _Selections(fragment.selection_set, always=False), fragments)
 
     def _is_within(self, type_: GraphQLCompositeType, abstract: GraphQLInterfaceType | GraphQLUnionType) -> bool:
         return self._schema.is_sub_type(abstract, type_)
 
-    def _of_field(
-        self,
-        parent: GraphQLCompositeType,
-        nodes: list[FieldNode],
-        fragments: Mapping[str, FragmentDefinitionNode],
-    ) -> Schema:
-        field = self._schema.get_field(parent, nodes[0].name.value)
-        assert field is not None  # noqa: S101 - the document is valid
-        selections = [node.selection_set for node in nodes if node.selection_set is not None]
-        return {**self._of_output(field.type, selections, fragments), **_described(field.description)}
+    def _of_field(self, fields: Sequence[_Selected], fragments: Fragments) -> Schema:
+        """One field may be of several types, where its object is."""
+        found: dict[str, tuple[GraphQLField, list[_Selected]]] = {}
+        for each in fields:
+            definition = self._schema.get_field(each.parent, each.node.name.value)
+            assert definition is not None  # noqa: S101 - the document is valid
+            found.setdefault(str(definition.type), (definition, []))[1].append(each)
+        made = [
+            {**self._of_output(field.type, _inner(same), fragments), **_described(field.description)}
+            for field, same in found.values()
+        ]
+        return made[0] if len(made) == 1 else {"anyOf": made}
 
-    def _of_output(
-        self,
-        type_: GraphQLOutputType,
-        selections: list[SelectionSetNode],
-        fragments: Mapping[str, FragmentDefinitionNode],
-    ) -> Schema:
-        if not isinstance(type_, GraphQLNonNull):
-            return _nullable(self._of_value(type_, selections, fragments))
-        return self._of_value(type_.of_type, selections, fragments)
+    def _of_output(self, type_: GraphQLOutputType, selections: Sequence[_Selections], fragments: Fragments) -> Schema:
+        if isinstance(type_, GraphQLNonNull):
+            return self._of_value(type_.of_type, selections, fragments)
+        return _nullable(self._of_value(type_, selections, fragments))
 
-    def _of_value(
-        self, type_: Any, selections: list[SelectionSetNode], fragments: Mapping[str, FragmentDefinitionNode]
-    ) -> Schema:
+    def _of_value(self, type_: Any, selections: Sequence[_Selections], fragments: Fragments) -> Schema:
         if isinstance(type_, GraphQLList):
             return {"type": "array", "items": self._of_output(type_.of_type, selections, fragments)}
         if is_composite_type(type_):
-            return self.of_selection(type_, selections, fragments)
+            return self._of_object(type_, selections, fragments)
         return self._leaf(type_)
+
+
+def _inner(fields: Sequence[_Selected]) -> list[_Selections]:
+    """What is selected of a field's objects: of one field all that is, of several what each that is there selects."""
+    return [
+        _Selections(each.node.selection_set, each.always or len(fields) == 1)
+        for each in fields
+        if each.node.selection_set is not None
+    ]
 
 
 def _nullable(schema: Schema) -> Schema:

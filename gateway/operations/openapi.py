@@ -78,9 +78,7 @@ def _path(schema: GraphQLSchema, schemas: Schemas, operation: Published) -> dict
     document = parse(operation.body)
     [node] = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    root = schema.get_root_type(node.operation)
-    assert root is not None  # noqa: S101 - the document is valid
-    data = schemas.of_selection(root, [node.selection_set], fragments)
+    data = schemas.of_operation(node, fragments)
     responses = {
         "200": _json("The answer. Where something failed, errors say what, and its place is null.", _answer(data)),
         "default": _json("Why there is no answer.", {"$ref": "#/components/schemas/Refused"}),
@@ -134,7 +132,7 @@ def _parameter(schema: GraphQLSchema, schemas: Schemas, variable: VariableDefini
         made["default"] = value_from_ast_untyped(variable.default_value)
     head = {"name": variable.variable.name.value, "in": "query", "required": _is_required(variable)}
     if is_json(type_):
-        return {**head, "content": {"application/json": {"schema": made}}}
+        return {**head, "schema": {"type": "string", "contentMediaType": "application/json", "contentSchema": made}}
     if isinstance(given.of_type, GraphQLList):
         return {**head, "style": "form", "explode": True, "schema": made}
     return {**head, "schema": made}

@@ -60,10 +60,12 @@ class PersistedOperations:
                     await self.automatic.close()
 
     def lets_pass(self, request: OperationRequest) -> bool:
-        """Whether a request has its text, and the client may execute any."""
+        """Whether there is nothing to find for a request, and its client may execute anything."""
+        if request.trusted is not None:
+            return True
         if request.document_id is not None or request.sha256 is not None:
-            return request.trusted is not None
-        return request.trusted is not None or self._mode(request) is Mode.OPEN
+            return False
+        return self._mode(request) is Mode.OPEN and (self.trusted is None or self.trusted.is_empty)
 
     async def find(self, request: OperationRequest) -> OperationRequest:
         """The request with its text, if the client may execute that. Raises RequestError."""

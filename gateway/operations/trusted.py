@@ -34,6 +34,10 @@ class TrustedDocuments:
         self.is_known = False
         """Whether the store was ever read."""
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._by_text
+
     def find(self, client: str | None, id_: str) -> Published | None:
         """The document of this id, or of this hash, that is the client's or everybody's."""
         if client is not None:

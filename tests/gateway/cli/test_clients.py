@@ -34,9 +34,12 @@ def test_a_clients_life() -> None:
     assert made.stderr == "This is the API key of partner-x. Keep it now: it is not shown again.\n"
     today = time.strftime("%Y-%m-%d", time.gmtime())
     [heading, row] = table()
-    assert heading == ["client", "scopes", "quota", "keys", "since", "until"]
+    assert heading == ["client", "scopes", "mode", "quota", "keys", "since", "until"]
     assert row[:4] == ["partner-x", "orders:read products:read", "500", "1"]
     assert row[4].startswith(today)
+    clients("set-mode", "partner-x", "trusted_only")
+    assert table()[1][2] == "trusted_only"
+    clients("set-mode", "partner-x")
     rotated = clients("rotate", "partner-x", "--overlap", "24h")
     assert KEY.fullmatch(rotated.stdout.strip())
     assert table()[1][3] == "2"

@@ -1,5 +1,6 @@
 """`gateway operations`: manifests of every kind, and what is said of mistakes in them."""
 
+import asyncio
 import json
 import re
 from hashlib import sha256
@@ -10,6 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
+from gateway.control import ControlStore
+from gateway.operations.store import UNMEASURED, OperationStore, bucket_of
+from gateway.settings import Settings
 
 CUSTOMER = "query Customer($id: ID!) { customer(id: $id) { name } }"
 ORDERS = "query Orders { orders { nodes { number } } }"
@@ -76,12 +80,14 @@ def test_manifests(folder: Path, manifest: object, options: list[str], ids: list
     (folder / "manifest.json").write_text(json.dumps(manifest))
     done = operations("publish", "manifest.json", "--client", "web", *options)
     assert done.stdout == "2 operations published, 2 of them new\n"
+    assert done.stderr == "web has no API key here: only tokens can say that somebody is web\n"
+    gateway("clients", "create", "web")
     heading, *rows = table("list")
     assert heading == ["client", "operation", "kind", "id", "since", "retired"]
     names = ["Customer", "Orders"]
     assert [row[:4] for row in rows] == [["web", name, "query", id_] for name, id_ in zip(names, ids, strict=True)]
     again = operations("publish", "manifest.json", "--client", "web", *options)
-    assert again.stdout == "2 operations published, 0 of them new\n"
+    assert (again.stdout, again.stderr) == ("2 operations published, 0 of them new\n", "")
 
 
 def test_a_folder(folder: Path) -> None:
@@ -188,6 +194,27 @@ def test_retiring(folder: Path) -> None:
     assert operations("retire", "--unused", "0s").stdout == "Orders of web is retired\n" * 2
     assert operations("retire", code=2).stderr == "gateway: Name operations to retire, or say --unused 90d.\n"
     assert operations("stats").stdout == "Nothing was used yet.\n"
+
+
+def test_uses(folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps({"c1": CUSTOMER, "o1": ORDERS}))
+    operations("publish", "manifest.json")
+
+    async def use() -> None:
+        store = OperationStore(ControlStore(Settings()), lambda: 0.0)
+        await store.count({("web", "c1", bucket_of(0.01)): 3, ("partner", "o1", UNMEASURED): 1})
+        await store.close()
+
+    asyncio.run(use())
+    heading, *rows = table("stats")
+    assert heading == ["client", "operation", "uses", "last", "p50", "p99"]
+    assert rows == [
+        ["partner", "Orders", "1", "1970-01-01 00:00"],
+        ["web", "Customer", "3", "1970-01-01 00:00", "11.4 ms", "11.4 ms"],
+    ]
+    assert table("stats", "--client", "web")[1:] == rows[1:]
+    assert operations("retire", "--unused", "90d").stdout == ""  # what is new may yet be used
+    assert len(table("list")) == 3
 
 
 def test_openapi(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Published operations by plain HTTP: typed parameters, JSON variables, and the OpenAPI document that tells of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from gateway.settings import Settings
 from gateway.settings_auth import AuthSettings
 from gateway.settings_operations import Mode, OperationSettings
 from gateway.settings_sources import SourceSettings
+from tests.support.pypi import run_with
+from tests.support.server import serve_in_thread
 
 pytestmark = pytest.mark.anyio
 
@@ -281,3 +284,49 @@ async def test_the_document(door: Door) -> None:
     everybodys = await document(door, "-", "")
     assert [*everybodys["paths"]] == ["/operations/-/Names"]
     assert everybodys["info"]["title"] == "Operations of everybody"
+
+
+CLIENT = """
+import sys
+from client import AuthenticatedClient
+from client.api.default import by_status, node, orders_by_post
+from client.models import OrderFilter, OrderStatus, OrderStatusFilter, OrdersByPostBody
+
+url, key = sys.argv[1:]
+client = AuthenticatedClient(url, key, prefix="", auth_header_name="x-api-key")
+print(node.sync(client=client, id="Order:1").data.node.number)
+found = by_status.sync(client=client, first=2, statuses=[OrderStatus.SHIPPED])
+print([each.status.value for each in found.data.orders.nodes])
+shipped = OrderFilter(status=OrderStatusFilter(eq=OrderStatus.SHIPPED))
+posted = orders_by_post.sync(client=client, body=OrdersByPostBody(first=1, filter_=shipped))
+print([(each.status.value, each.placed_at.year) for each in posted.data.orders.nodes])
+print(node.sync(client=client, id="Order").errors[0].extensions.code)
+"""
+GENERATOR = "openapi-python-client==0.29.1"
+
+
+@pytest.mark.pypi
+def test_a_generated_client(settings: Settings, tmp_path: Path) -> None:
+    control = settings.model_copy(update={"home": tmp_path})
+
+    async def prepare() -> str:
+        store = ControlStore(control)
+        await OperationStore(store).publish(PUBLISHED)
+        key = await Clients(store).create("web")
+        await store.close()
+        return key
+
+    key = asyncio.run(prepare())
+    with serve_in_thread(create_app(control, load_graph("schema")), control) as url:
+        told = httpx.get(f"{url}/operations/web/openapi.json", headers={"x-api-key": key})
+        (tmp_path / "openapi.json").write_bytes(told.content)
+        options = ["--path", "openapi.json", "--meta", "none", "--output-path", "client"]
+        run_with(tmp_path, GENERATOR, "openapi-python-client", "generate", *options)
+        (tmp_path / "ask.py").write_text(CLIENT)
+        lines = run_with(tmp_path, GENERATOR, "python", "ask.py", url, key).splitlines()
+    assert lines == [
+        "SO-2024-00001",
+        "['SHIPPED', 'SHIPPED']",
+        "[('SHIPPED', 2026)]",
+        "INVALID_ID",
+    ]
