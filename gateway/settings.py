@@ -65,7 +65,7 @@ class HttpSettings(Section):
 class LimitSettings(Section):
     """What may be asked, and what it may cost."""
 
-    tokens: int = Field(default=10_000, ge=1)
+    tokens: int = Field(default=5000, ge=1)
     """Tokens of a document, at most."""
     depth: int = Field(default=20, ge=1)
     """Levels of fields, at most."""
@@ -228,6 +228,7 @@ class DevSettings(Settings):
         metrics=True,
     )
     limits: LimitSettings = LimitSettings(
+        tokens=20_000,
         depth=50,
         fields=20_000,
         root_fields=1000,
