@@ -64,6 +64,13 @@ async def test_what_was_not_used_comes_back_even_of_a_debt(redis: RedisServer) -
         assert (await one.take([bucket], 60)).full_in[0] == pytest.approx(6000, abs=1)
 
 
+async def test_a_crowd_takes_no_more_connections_than_there_are(redis: RedisServer) -> None:
+    bucket = Bucket("client", ("client", "crowd"), rate=1, burst=6000)
+    async with stores(redis) as (one, other):
+        taken = await asyncio.gather(*(store.take([bucket], 10) for store in (one, other) for _ in range(400)))
+    assert sum(each.wait == 0 for each in taken) == pytest.approx(600, abs=2)
+
+
 async def test_while_redis_is_away_each_process_counts_for_itself(caplog: pytest.LogCaptureFixture) -> None:
     with running_redis() as server:
         async with stores(server) as (one, other):
