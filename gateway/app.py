@@ -109,7 +109,11 @@ def create_app(settings: Settings, graph: Graph, sources: Registry | None = None
             *(graphiql_routes(settings.http.path) if settings.http.graphiql else ()),
             *health_routes(registry),
             *(rest_routes(pipeline, settings.http) if settings.operations.rest else ()),
-            *(metrics_routes(_caches(pipeline, registry), endpoint.answered) if settings.http.metrics else ()),
+            *(
+                metrics_routes(_caches(pipeline, registry), endpoint.answered, pipeline.turns)
+                if settings.http.metrics
+                else ()
+            ),
         ],
         middleware=[_cors(origins)],
         lifespan=lifespan,

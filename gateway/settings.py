@@ -65,8 +65,10 @@ class HttpSettings(Section):
 class LimitSettings(Section):
     """What may be asked, and what it may cost."""
 
-    tokens: int = Field(default=10_000, ge=1)
+    tokens: int = Field(default=5000, ge=1)
     """Tokens of a document, at most."""
+    parsing: float = Field(default=0.02, gt=0, le=1)
+    """Share of the time that may go into large documents that are new; more are sent away for a while."""
     depth: int = Field(default=20, ge=1)
     """Levels of fields, at most."""
     fields: int = Field(default=5000, ge=1)
@@ -228,6 +230,8 @@ class DevSettings(Settings):
         metrics=True,
     )
     limits: LimitSettings = LimitSettings(
+        tokens=20_000,
+        parsing=1.0,
         depth=50,
         fields=20_000,
         root_fields=1000,

@@ -1,9 +1,9 @@
 """What an operation did cost: as much of its estimate as it found rows for."""
 
 from dataclasses import replace
+from typing import Any
 
 from datasources.base import Datasource
-from datasources.changes import ChangeFeed, feed_of
 from datasources.lookup import AggregateLookup, Lookup, Row, Rows
 from datasources.registry import Registry
 from datasources.wrapper import Wrapper
@@ -27,9 +27,9 @@ class _Counted(Wrapper):
         super().__init__(source)
         self._meter = meter
 
-    @property
-    def changes(self) -> ChangeFeed | None:
-        return feed_of(self._source)
+    def __getattr__(self, name: str) -> Any:
+        """What else the source does, which costs nothing."""
+        return getattr(self._source, name)
 
     async def lookup(self, lookup: Lookup) -> Rows:
         found = await super().lookup(lookup)

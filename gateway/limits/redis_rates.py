@@ -10,11 +10,14 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from datasources.slots import Slots
 from gateway.limits.gcra import Bucket, LocalStore, Taken
 
 PREFIX = "gateway:rate:"
 TIMEOUT = 0.25
 """Seconds that Redis may take to answer."""
+CONNECTIONS = 16
+"""To Redis, at most: whoever finds none free waits for one."""
 PAUSE = 1.0
 """Seconds for which a Redis that is away is not asked again."""
 
@@ -56,11 +59,14 @@ class RedisStore:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises ValueError for a URL with options that make no sense."""
         try:
-            self._redis = Redis.from_url(url, protocol=2, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+            self._redis = Redis.from_url(
+                url, protocol=2, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None
+            )
             self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # it reads the options
         except (RedisError, TypeError, ValueError) as error:
             raise ValueError("has options that Redis clients do not know") from error
         self._script = self._redis.register_script(TAKE)
+        self._slots = Slots(CONNECTIONS)
         self._local = LocalStore(clock)
         self._clock = clock
         self._away_until = float("-inf")
@@ -68,36 +74,39 @@ class RedisStore:
 
     async def take(self, buckets: Sequence[Bucket], units: int) -> Taken:
         """See Store."""
-        if self._clock() >= self._away_until:
-            try:
-                wait, *full_in = await self._run(buckets, units)
-                return Taken(full_in, wait)
-            except (RedisError, OSError) as error:
-                self._away_until = self._clock() + PAUSE
-                logger.warning("Redis counts nothing, and each process for itself: %s", error)
-        return self._local.take_now(buckets, units)
+        return await self._ask(buckets, units) or self._local.take_now(buckets, units)
 
     def give_back(self, buckets: Sequence[Bucket], units: int) -> None:
         """See Store."""
         self._local.give_back(buckets, units)
-        if self._clock() >= self._away_until:
-            task = asyncio.create_task(self._return(buckets, units))
-            self._returns.add(task)
-            task.add_done_callback(self._returns.discard)
+        task = asyncio.create_task(self._ask(buckets, -units))
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
 
     async def close(self) -> None:
         """Once all is given back."""
         await asyncio.gather(*self._returns, return_exceptions=True)
         await self._redis.aclose()
 
-    async def _return(self, buckets: Sequence[Bucket], units: int) -> None:
-        try:
-            await self._run(buckets, -units)
-        except (RedisError, OSError):
-            self._away_until = self._clock() + PAUSE
-
-    async def _run(self, buckets: Sequence[Bucket], units: int) -> list[float]:
+    async def _ask(self, buckets: Sequence[Bucket], units: int) -> Taken | None:
+        """What Redis says; None while it is away."""
+        if self._is_away():
+            return None
         keys = [PREFIX + sha256(orjson.dumps(each.key)).hexdigest() for each in buckets]
         arguments = [units, *(value for each in buckets for value in (each.rate, each.burst))]
-        found: list[bytes] = await self._script(keys=keys, args=arguments)
-        return [float(value) for value in found]
+        await self._slots.wait()
+        try:
+            if self._is_away():
+                return None
+            wait, *full_in = map(float, await self._script(keys=keys, args=arguments))
+            return Taken(full_in, wait)
+        except (RedisError, OSError) as error:
+            if not self._is_away():
+                logger.warning("Redis counts nothing, and each process for itself: %s", error)
+            self._away_until = self._clock() + PAUSE
+            return None
+        finally:
+            self._slots.give_back()
+
+    def _is_away(self) -> bool:
+        return self._clock() < self._away_until

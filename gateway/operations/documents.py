@@ -26,6 +26,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from datasources.cache import Cache
 from gateway.errors import DocumentTooLarge, OperationNotFound, ParseFailed, RequestError, ValidationFailed
 from gateway.execution.operation import Operation, core_schema, size_of
+from gateway.limits.parsing import ParsingTime
 from gateway.limits.selections import check_selections
 from gateway.limits.syntax import check_syntax
 from gateway.settings import LimitSettings
@@ -99,6 +100,7 @@ class DocumentCache:
         self._prepared: Cache[str, Prepared] = Cache(limits.documents, DOCUMENTS_BYTES)
         self._invalid: Cache[str, _Invalid] = Cache(REFUSED, REFUSED_BYTES)
         self._pinned: dict[str, Prepared] = {}
+        self._parsing = ParsingTime(limits.parsing)
 
     @property
     def caches(self) -> Mapping[str, Cache[Any, Any]]:
@@ -126,12 +128,17 @@ class DocumentCache:
 
     def _add(self, text: str) -> Prepared:
         grow = partial(self._prepared.grow, text)
-        found = self._invalid.get(text) or _prepare(self._schema, text, self._limits, grow)
+        found = self._invalid.get(text) or self._prepare(text, grow)
         if isinstance(found, Prepared):
             self._prepared.put(text, found, sys.getsizeof(text) + size_of(found.document))
             return found
         self._invalid.put(text, found, sys.getsizeof(text) + found.size)
         raise found.error
+
+    def _prepare(self, text: str, grow: Callable[[int], None]) -> Prepared | _Invalid:
+        """Raises Overloaded."""
+        with self._parsing.of(text):
+            return _prepare(self._schema, text, self._limits, grow)
 
 
 def parsed(text: str | Source, tokens: int) -> DocumentNode:

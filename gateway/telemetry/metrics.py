@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from datasources.cache import Cache
+from gateway.limits.concurrency import Turns
 
 PATH = "/metrics"
 
@@ -19,12 +20,12 @@ Caches = Mapping[tuple[str, str], Cache[Any, Any]]
 """By name and source; the source is "" where the cache is the gateway's own."""
 
 
-def metrics_routes(caches: Caches, answered: Mapping[int, int]) -> list[BaseRoute]:
+def metrics_routes(caches: Caches, answered: Mapping[int, int], turns: Turns) -> list[BaseRoute]:
     """`/metrics`; `answered` counts the endpoint's answers by the first digit of their status."""
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
-    registry.register(_Counted(caches, answered))
+    registry.register(_Counted(caches, answered, turns))
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -36,9 +37,10 @@ def metrics_routes(caches: Caches, answered: Mapping[int, int]) -> list[BaseRout
 class _Counted(Collector):
     """Looks only when Prometheus asks: requests pay for no more than to count."""
 
-    def __init__(self, caches: Caches, answered: Mapping[int, int]) -> None:
+    def __init__(self, caches: Caches, answered: Mapping[int, int], turns: Turns) -> None:
         self._caches = caches
         self._answered = answered
+        self._turns = turns
 
     def collect(self) -> Iterator[Metric]:
         labels = ("cache", "source")
@@ -59,3 +61,8 @@ class _Counted(Collector):
         for digit, count in sorted(self._answered.items()):
             answers.add_metric((f"{digit}xx",), count)
         yield answers
+        operations = GaugeMetricFamily("gateway_operations", "Operations under way.", labels=("state",))
+        operations.add_metric(("running",), self._turns.running)
+        operations.add_metric(("waiting",), self._turns.waiting)
+        yield operations
+        yield CounterMetricFamily("gateway_operations_shed", "Those that were sent away.", self._turns.shed)

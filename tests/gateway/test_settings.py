@@ -67,6 +67,16 @@ def test_development_has_defaults_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert http.allowed_origins == ("http://localhost:*", "http://127.0.0.1:*")
 
 
+def test_development_has_looser_limits_of_which_each_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_LIMITS__DEPTH", "7")
+    monkeypatch.setenv("GATEWAY_LIMITS__RATE__CLIENT", "60")
+    strict, loose = load().limits, load(kind=DevSettings).limits
+    assert (strict.depth, strict.aliases, strict.introspection, strict.suggestions) == (7, 100, False, False)
+    assert (strict.rate.viewer, strict.rate.client) == (1_000_000, 60)
+    assert (loose.depth, loose.aliases, loose.introspection, loose.suggestions) == (7, 1000, True, True)
+    assert (loose.rate.viewer, loose.rate.client) == (0, 60)
+
+
 def test_another_file_is_named_by_argument_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.toml").write_text("graph = 'a'")
     (tmp_path / "b.toml").write_text("graph = 'b'")

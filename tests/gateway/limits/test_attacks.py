@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.settings import LimitSettings
 from tests.gateway.limits.test_selections import BOMBS
 from tests.gateway.live import live_app, live_settings
 from tests.gateway.transport.test_websocket import connected
@@ -29,7 +30,7 @@ GOOD = {"query": "{ customers(first: 2) { nodes { name } } }"}
 
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    settings = live_settings()
+    settings = live_settings(limits=LimitSettings(parsing=1.0))  # so that each is answered for itself
     async with (
         serve(live_app(settings), settings) as url,
         httpx.AsyncClient(base_url=url, headers=GRAPHQL, timeout=30) as opened,

@@ -60,6 +60,8 @@ async def test_tells_of_answers_and_caches() -> None:
         "gateway_cache_evictions": {own: 0, refused: 0, **unused},
         "gateway_cache_entries": {own: 2, refused: 1, **unused},
         "gateway_http_answers": {("2xx",): 3, ("4xx",): 2},
+        "gateway_operations": {("running",): 0, ("waiting",): 0},
+        "gateway_operations_shed": {(): 0},
     }
     assert {name: size.pop(name) for name in unused} == unused
     assert set(size) == {own, refused}
