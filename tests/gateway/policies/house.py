@@ -121,6 +121,7 @@ VIEWERS: Mapping[str, Viewer] = {
     "anonymous": ANONYMOUS,
     "no tenant": viewer(),
     "north": viewer("north"),
+    "south": viewer("south"),
     "insider": viewer("north", roles=["in"]),
     "ratings": viewer("north", roles=["in"], scopes=["ratings"]),
     "totals": viewer("south", scopes=["totals"]),
