@@ -241,8 +241,8 @@ def rows_of(entity: "Entity", viewer: Viewer) -> Filter:
     assert entity.rows is not None  # noqa: S101 - only of those that have a rule
     try:
         filter = entity.rows(viewer)
-        hash(filter)
         problem = rule_problem(entity, filter)
+        hash(filter)
     except Exception:
         logger.exception("The row rule of %s failed, and leaves no rows.", entity.name)
         return NOTHING
@@ -263,8 +263,10 @@ def check_rule(entity: "Entity") -> None:
             raise SchemaError(problem)
 
 
-def rule_problem(entity: "Entity", filter: Filter) -> str | None:
+def rule_problem(entity: "Entity", filter: object) -> str | None:
     """Why a row rule's filter cannot be used."""
+    if not isinstance(filter, Filter):
+        return f"The row rule of {entity.name} makes no filter."
     unknown = sorted(set(own_columns(filter)) - entity.by_column.keys())
     if unknown:
         return f"The row rule of {entity.name} looks at {', '.join(unknown)}: not among its columns."

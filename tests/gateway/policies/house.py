@@ -121,6 +121,7 @@ VIEWERS: Mapping[str, Viewer] = {
     "anonymous": ANONYMOUS,
     "no tenant": viewer(),
     "north": viewer("north"),
+    "south": viewer("south"),
     "insider": viewer("north", roles=["in"]),
     "ratings": viewer("north", roles=["in"], scopes=["ratings"]),
     "totals": viewer("south", scopes=["totals"]),
@@ -198,7 +199,7 @@ def rows() -> Rows:
                 "id": number,
                 "tenant": tenants[(number - 1) // 2],
                 "quantity": number,
-                "cost": 40 + 3 * number,
+                "cost": 40 + 3 * ((number + 1) // 2),
                 "order_id": (number + 1) // 2,
             }
             for number in range(1, 9)
@@ -227,16 +228,17 @@ def otherwise(who: Viewer) -> Rows:
                 continue
             for name in row:
                 if (collection, name) in HIDDEN and not HIDDEN[collection, name](who):
-                    row[name] = _otherwise(name, row[name])
+                    row[name] = _otherwise(name, row[name], row["id"])
         if closed:
             each.clear()
     return found
 
 
-def _otherwise(name: str, value: Any) -> Any:
+def _otherwise(name: str, value: Any, key: int) -> Any:
+    """Values that were alike are not."""
     if name == "customer_id":
         return None
-    return f"{value}!" if isinstance(value, str) else 1000 - 3 * value
+    return f"{value}!" if isinstance(value, str) else 1000 - 3 * value + key
 
 
 def registry(of: Rows) -> Registry:

@@ -18,6 +18,7 @@ from gateway.operations.store import EVERYBODY, OperationStore, published
 from gateway.settings import Settings
 from gateway.settings_auth import AuthSettings
 from gateway.transport.etags import is_among
+from resolvers import authenticated, column, entity, query_type
 from tests.gateway.execution.test_cache_hints import Query
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +37,7 @@ PREFLIGHT = {"graphql-require-preflight": "1"}
 
 
 @asynccontextmanager
-async def shop(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
+async def shop(home: Path, query: type = Query) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
     settings = Settings(home=home, auth=AuthSettings(anonymous=True))
     control = ControlStore(settings)
     key = {"x-api-key": await Clients(control).create("web")}
@@ -46,7 +47,7 @@ async def shop(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, s
     )
     await control.close()
     sources = Registry({"shop": MemorySource("shop", ROWS)})
-    app = create_app(settings, make_graph(Query), sources)
+    app = create_app(settings, make_graph(query), sources)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -107,3 +108,22 @@ async def test_what_is_known_is_not_sent_again(tmp_path: Path) -> None:
 )
 def test_tags(known: bytes, found: bool) -> None:
     assert is_among(b'"a"', known) is found
+
+
+async def test_what_policies_may_make_otherwise_is_kept_by_nobody_else(tmp_path: Path) -> None:
+    @entity("shop.brands", cache=3600)
+    class Brand:
+        """For everybody, in a graph with something that is not."""
+
+        name: str
+        rating: int | None = column(requires=authenticated())
+
+    @entity("shop.offers")
+    class Offer:
+        """What is paid."""
+
+        price: int
+
+    async with shop(tmp_path, query_type(Brand, Offer)) as (client, _):
+        response = await client.get("/graphql", params={"documentId": "brand"})
+        assert response.headers["cache-control"] == "private, max-age=3600"
