@@ -190,7 +190,12 @@ class Pipeline:
             context.sources = meter.watch(context.sources)
         if request.idempotency_key is not None:
             context.idempotency = identify(
-                request.idempotency_key, request.query, request.variables, request.operation_name, request.viewer
+                request.idempotency_key,
+                request.query,
+                request.variables,
+                request.operation_name,
+                request.viewer,
+                operation.sight_of(request.viewer).digest,
             )
         if not self.turns.take(request.viewer):
             await self.turns.wait(request.viewer)

@@ -48,7 +48,7 @@ def other_extensions(field: StrawberryField) -> list[FieldExtension]:
 def guard(field: StrawberryField, entity: Entity, required: Policies) -> None:
     """Refuse the field to viewers who lack what is required, before anything else is done."""
     if required:
-        field.extensions = [Guard(entity, required), *other_extensions(field)]
+        field.extensions = [*other_extensions(field), Guard(entity, required)]  # the last is asked first
 
 
 def guard_columns(cls: type, entity: Entity) -> None:

@@ -147,8 +147,9 @@ class DeleteField(WriteField):
     """`deleteOrder(id:, expectedVersion:)`."""
 
     def read(self, arguments: Mapping[str, Any], sizes: PageSizes, problems: Problems) -> Write:
-        entity = self.entity
-        row = Named(("id",), decode_id(entity, arguments["id"]), arguments.get("expected_version"))
+        entity, expected = self.entity, arguments.get("expected_version")
+        reader_of(entity).refuse_unseen_version(expected, problems)
+        row = Named(("id",), decode_id(entity, arguments["id"]), expected)
         return Write(lambda program, returning: program.delete(entity, [row], returning), is_single=True)
 
 

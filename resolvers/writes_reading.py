@@ -186,6 +186,7 @@ class InputReader:
     ) -> Patched:
         """`path` is that of the patch. Raises Unauthorized."""
         self._refuse_unseen(given, problems)
+        self.refuse_unseen_version(expected, problems)
         values = moment_of_write(self._entity)
         children: dict[str, Changes] = {}
         for name, value in given.items():
@@ -202,6 +203,12 @@ class InputReader:
         for name, required, what in self._guarded:
             if name in given:
                 problems.sight.refuse(required, what)
+
+    def refuse_unseen_version(self, expected: int | None, problems: Problems) -> None:
+        """Whoever may not see a row's version must not find it out by guessing. Raises Unauthorized."""
+        if expected is not None and self._entity.version is not None:
+            column = self._entity.by_column[self._entity.version]
+            problems.sight.refuse(column.required, f"{self._entity.name}.{camel(column.attribute)}")
 
     def update(self, given: Mapping[str, Any], path: InputPath, problems: Problems) -> Patched:
         """Of an input with `id`, `patch` and `expectedVersion`."""

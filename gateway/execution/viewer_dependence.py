@@ -7,6 +7,9 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
     OperationDefinitionNode,
     TypeInfo,
     TypeInfoVisitor,
@@ -38,21 +41,26 @@ def sees_viewer(
     """
     if schema.extensions:
         return True
-    finder = _Finder(TypeInfo(schema._schema))
+    finder = _Finder(schema._schema)
     for definition in (operation, *fragments):
         visit(definition, TypeInfoVisitor(finder.types, finder))
     return finder.found
 
 
 class _Finder(Visitor):
-    def __init__(self, types: TypeInfo) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         super().__init__()
-        self.types = types
+        self.types = TypeInfo(schema)
         self.found = False
+        self._schema = schema
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        definition = self.types.get_field_def()
-        if definition is not None and not node.name.value.startswith("__") and not _is_blind(definition):
+        name, parent = node.name.value, self.types.get_parent_type()
+        if parent is None or name.startswith("__"):
+            return
+        types = self._schema.get_possible_types(parent) if isinstance(parent, GraphQLInterfaceType) else (parent,)
+        objects = [each for each in types if isinstance(each, GraphQLObjectType)]
+        if not all(_is_blind(each.fields[name]) for each in objects if name in each.fields):
             self.found = True
 
 

@@ -44,9 +44,17 @@ def read_key(extensions: Mapping[str, Any] | None) -> str | None:
 
 
 def identify(
-    key: str, query: str, variables: Mapping[str, Any] | None, operation_name: str | None, viewer: Viewer = ANONYMOUS
+    key: str,
+    query: str,
+    variables: Mapping[str, Any] | None,
+    operation_name: str | None,
+    viewer: Viewer = ANONYMOUS,
+    sight: str | None = None,
 ) -> Idempotency:
-    """What the request is recognised by. The same key of another viewer is another key."""
+    """What the request is recognised by. The same key of another viewer is another key.
+
+    `sight` is the digest of what the viewer sees: who sees otherwise by now asks for another answer.
+    """
     if not viewer.is_anonymous:
         who = hashlib.sha256(orjson.dumps(viewer.identity)).hexdigest()
         key = f"{who} {key}"  # which no client can send, for it has a space
@@ -54,7 +62,7 @@ def identify(
         text = orjson.dumps([query, variables or {}, operation_name], default=_of_file, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # of integers beyond 64 bits and lone surrogates
         text = repr((query, variables, operation_name)).encode(errors="surrogatepass")
-    return Idempotency(key, hashlib.sha256(text).digest())
+    return Idempotency(key, hashlib.sha256(text if sight is None else text + sight.encode()).digest())
 
 
 def _of_file(value: object) -> object:

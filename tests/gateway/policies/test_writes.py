@@ -5,8 +5,14 @@ from typing import Any
 import pytest
 from graphql import GraphQLError
 
+from datasources.lookup import ColumnType
+from datasources.memory import MemorySource
 from datasources.registry import Registry
 from gateway.execution.schema import run_operation
+from gateway.operations.request import OperationRequest
+from gateway.pipeline import Pipeline
+from gateway.settings import LimitSettings
+from resolvers import column, entity, mutation_type, query_type, requires_roles
 from resolvers.context import Context
 from tests.gateway.execution.engines import Engines
 from tests.gateway.policies.house import VIEWERS, Mutation, Query, Rows, context, opened, rows
@@ -14,6 +20,17 @@ from tests.gateway.policies.house import VIEWERS, Mutation, Query, Rows, context
 pytestmark = pytest.mark.anyio
 
 ENGINES = Engines(Query, Mutation)
+
+
+@entity("wiki.pages", writable=True, version="version")
+class Page:
+    """How often it was written is for some alone."""
+
+    text: str
+    version: int = column(requires=requires_roles("admin"))
+
+
+WIKI = Engines(query_type(Page), mutation_type(Page))
 
 REFUSED = "UNAUTHORIZED_FIELD_OR_TYPE"
 
@@ -29,8 +46,8 @@ async def told(sources: Registry, who: str, document: str, engine: str) -> tuple
     return data, [(each.path, getattr(each.original_error, "code", "")) for each in errors]
 
 
-async def planned(document: str, here: Context) -> tuple[Any, list[GraphQLError]]:
-    operation = ENGINES.operation(document)
+async def planned(document: str, here: Context, engines: Engines = ENGINES) -> tuple[Any, list[GraphQLError]]:
+    operation = engines.operation(document)
     variables = operation.coerce({})
     assert not isinstance(variables, list)
     return await run_operation(operation, variables, here)
@@ -178,3 +195,45 @@ async def test_a_conflict_tells_no_more_than_is_seen(engine: str) -> None:
     else:
         found = (await planned(f"mutation {{ {field} }}", here))[1][0].original_error
     assert found.extensions["current"] == {"id": "Order:1", "number": "SO-1", "tenant": "north", "version": 1}
+
+
+@pytest.mark.parametrize("engine", ["standard", "planned"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        'updatePage(id: "Page:1", patch: {text: "b"}, expectedVersion: 1) { id }',
+        'updatePages(input: [{id: "Page:1", patch: {text: "b"}, expectedVersion: 2}]) { id }',
+        'deletePage(id: "Page:1", expectedVersion: 1) { id }',
+    ],
+    ids=["update", "update many", "delete"],
+)
+async def test_a_version_that_is_not_seen_cannot_be_guessed(engine: str, field: str) -> None:
+    columns = {"id": ColumnType.BIGINT, "text": ColumnType.STRING, "version": ColumnType.INTEGER}
+    source = MemorySource("wiki", {"pages": [{"id": 1, "text": "a", "version": 2}]}, columns={"pages": columns})
+    await source.open()
+    here = context(Registry({"wiki": source}), VIEWERS["north"])
+    document = f"mutation {{ it: {field} }}"
+    if engine == "standard":
+        result = await WIKI.standard.execute(document, context_value=here)
+        data, errors = result.data, result.errors or []
+    else:
+        data, errors = await planned(document, here, WIKI)
+    assert data == {"it": None}
+    assert [getattr(each.original_error, "code", "") for each in errors] == [REFUSED]
+    assert "2" not in errors[0].message
+
+
+async def test_an_answer_is_repeated_to_who_sees_the_same() -> None:
+    sources = await opened(rows())
+    pipeline = Pipeline(ENGINES.planned, lambda who: context(sources, who), LimitSettings())
+    document = 'mutation { updateOrder(id: "Order:1", patch: {number: "SO-0"}) { number total } }'
+
+    async def ask(who: str) -> Any:
+        request = OperationRequest(document, viewer=VIEWERS[who], idempotency_key="k")
+        return (await pipeline.run(request, "test")).content
+
+    first = await ask("both of a list")
+    assert first == {"data": {"updateOrder": {"number": "SO-0", "total": 40}}}
+    assert await ask("both of a list") == first
+    (error,) = (await ask("north"))["errors"]  # the same subject, by a token of less scopes
+    assert error["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
