@@ -14,6 +14,8 @@ from gateway.app import create_app
 from gateway.auth.clients import Clients
 from gateway.control import ControlStore
 from gateway.errors import BadRequest
+from gateway.limits.concurrency import Turns
+from gateway.limits.errors import Overloaded
 from gateway.limits.gcra import LocalStore
 from gateway.limits.rate import Rates
 from gateway.settings import HttpSettings, LimitSettings, Settings
@@ -128,15 +130,12 @@ async def test_each_operation_costs_something_also_in_a_batch(tmp_path: Path) ->
 
 
 async def test_what_never_began_costs_next_to_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gateway.limits.concurrency import Turns
-    from gateway.limits.errors import Overloaded
-
-    async def full(*_: object) -> None:
+    def full(*_: object) -> None:
         raise Overloaded("As many operations run and wait as may.")
 
     async with shop(RateSettings(viewer=60), tmp_path) as client:
         with monkeypatch.context() as patched:
-            patched.setattr(Turns, "enter", full)
+            patched.setattr(Turns, "take", full)
             refused = await client.post("/graphql", json=PAGE, headers=bearer(sign()))
         answered = await client.post("/graphql", json=PAGE, headers=bearer(sign()))
     assert (refused.status_code, answered.status_code) == (503, 200)
