@@ -73,7 +73,7 @@ class Program:
             lambda new: tuple(new.values),
             lambda columns, group: _insert(entity, columns, group, returning),
         )
-        await check_rules(self._writer, entity, news, rows)
+        await check_rules(self._writer, self._sight, entity, news, rows)
         await expect_seen(self._writer, self._sight, entity, rows)
         for name, relation in entity.written_relations.items():
             await self._create_children(relation, news, rows, returning.children.get(name))
@@ -95,8 +95,8 @@ class Program:
             if error.collection == target.collection_name:
                 raise violated(target, error, [child.path for child in children]) from error
             raise violated(entity, error, [new.path]) from error
-        await check_rules(self._writer, entity, [new], rows.rows)
-        await check_rules(self._writer, target, children, born.rows)
+        await check_rules(self._writer, self._sight, entity, [new], rows.rows)
+        await check_rules(self._writer, self._sight, target, children, born.rows)
         await expect_seen(self._writer, self._sight, entity, rows.rows)
         await expect_seen(self._writer, self._sight, target, born.rows)
         [(key, *_)] = rows.rows
@@ -123,7 +123,7 @@ class Program:
             version=entity.version,
         )
         rows = await self._write(entity, insert, [new])
-        await check_rules(self._writer, entity, [new], rows)
+        await check_rules(self._writer, self._sight, entity, [new], rows)
         for relation in entity.written_relations.values():
             await self._create_children(relation, [new], rows, None)
         return rows
@@ -160,7 +160,7 @@ class Program:
                 _expected(group, versioned=shape[1]),
             ),
         )
-        await check_rules(self._writer, entity, patches, rows)
+        await check_rules(self._writer, self._sight, entity, patches, rows)
         await expect_seen(self._writer, self._sight, entity, rows)
         for name, relation in entity.written_relations.items():
             await self._change_children(relation, name, patches)

@@ -8,13 +8,16 @@ from datasources.write import Writer
 from resolvers.definition import Entity
 from resolvers.errors import InputInvalid, Problem
 from resolvers.ids import encode_id
+from resolvers.policies import Sight
 from resolvers.rows import materialiser
 from resolvers.types import camel
 from resolvers.writes import Validation
 from resolvers.writes_reading import New, Patched
 
 
-async def check_rules(writer: Writer, entity: Entity, items: Sequence[New | Patched], rows: Sequence[Row]) -> None:
+async def check_rules(
+    writer: Writer, sight: Sight, entity: Entity, items: Sequence[New | Patched], rows: Sequence[Row]
+) -> None:
     """Raises InputInvalid. Each of `rows` is the written one of an item, its key being first."""
     if not entity.validations:
         return
@@ -27,13 +30,20 @@ async def check_rules(writer: Writer, entity: Entity, items: Sequence[New | Patc
     found = (await writer.lookup(Lookup(entity.collection, columns, key=entity.key, keys=keys))).rows
     written = dict(zip([row[0] for row in found], materialiser(entity, columns, skip=1)(found), strict=True))
     problems = [
-        Problem(item.path, message, camel(rule.name))
+        Problem(item.path, _told(sight, entity, rule, message), camel(rule.name))
         for item, key in unchecked
         for rule in item.unchecked
         if (message := rule.function(*_values(entity, rule, written[key]))) is not None
     ]
     if problems:
         raise InputInvalid(problems)
+
+
+def _told(sight: Sight, entity: Entity, rule: Validation, message: str) -> str:
+    """The rule's own message, which may tell of any value, where all are seen."""
+    if all(sight.allows(entity.columns[name].required) for name in rule.attributes):
+        return message
+    return f"{entity.name} would break the rule {camel(rule.name)}."
 
 
 def _values(entity: Entity, rule: Validation, instance: Any) -> Iterator[Any]:

@@ -48,6 +48,36 @@ def documents(entity: Entity) -> Iterator[tuple[str, str]]:
                 )
 
 
+def variations(entity: Entity) -> Iterator[tuple[str, str]]:
+    """(door, document) of other ways to write the same: aliases, fragments and directives, and for no field."""
+    for name, selection in [*selections(entity), ("__typename", "__typename")]:
+        for way, written in {
+            "alias": f"a: {selection} b: {selection} __typename",
+            "include": f"id ... @include(if: $yes) {{ {selection} }} ... @skip(if: $no) {{ {selection} }}",
+            "skip": f"id ... @include(if: $no) {{ {selection} }} ... @skip(if: $yes) {{ {selection} }}",
+            "node": f"... on Node {{ __typename ... on {entity.name} {{ {selection} }} }}",
+            "fragment": "...F",
+        }.items():
+            variables = "query It($yes: Boolean! = true, $no: Boolean! = false) " if "$" in written else ""
+            fragments = (
+                f" fragment F on {entity.name} {{ __typename ... {{ {selection} }} }}" if "..F" in written else ""
+            )
+            yield f"{entity.name}.{name} by {way}", f"{variables}{_everywhere(entity, written)}{fragments}"
+    for owner, relation in leading_to(entity):
+        name = camel(relation.attribute)
+        inner = "{ nodes { __typename } edges { cursor } pageInfo { hasNextPage endCursor } }"
+        nothing = inner if (owner, relation) in list(paged(entity)) else "{ __typename }"
+        yield f"{owner.name}.{name} by nothing", f"{{ {owner.plural} {{ nodes {{ {name} {nothing} }} }} }}"
+
+
+def _everywhere(entity: Entity, selection: str) -> str:
+    one, of = lower_first(entity.name), entity.name
+    by_id = " ".join(f'a{key}: {one}(id: "{of}:{key}") {{ {selection} }}' for key in IDS)
+    page = f"page: {entity.plural}(first: 3) {{ edges {{ node {{ {selection} }} cursor }} pageInfo {{ endCursor }} }}"
+    nodes = f'nodes(ids: ["{of}:1", "{of}:3", "{of}:99"]) {{ __typename ... on {of} {{ {selection} }} }}'
+    return f"{{ {by_id} {page} {nodes} }}"
+
+
 def selections(entity: Entity) -> Iterator[tuple[str, str]]:
     """(field, what selects it) of each."""
     for field in get_object_definition(entity.cls, strict=True).fields:

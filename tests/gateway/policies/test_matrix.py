@@ -14,7 +14,7 @@ from resolvers.definition import entity_of
 from resolvers.scalars import SCALARS
 from resolvers.viewer import Viewer
 from tests.gateway.execution.engines import Engines, alike, describe
-from tests.gateway.policies.doors import documents
+from tests.gateway.policies.doors import documents, variations
 from tests.gateway.policies.house import ENTITIES, VIEWERS, Query, context, opened, otherwise, rows
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +48,20 @@ async def test_what_is_not_seen_makes_no_difference(cls: type, caplog: pytest.Lo
         if answers["everything"] != await ask(operation, document, others["anonymous"], VIEWERS["everything"]):
             told.add(door.partition(" ")[0])
     assert told == {door.partition(" ")[0] for door, _ in documents(entity)}
+
+
+@pytest.mark.parametrize("cls", ENTITIES, ids=lambda cls: cls.__name__)
+async def test_how_it_is_written_makes_no_difference_either(cls: type, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="strawberry.execution")
+    entity = entity_of(cls)
+    assert entity is not None
+    real = await opened(rows())
+    viewers = [VIEWERS[name] for name in ("anonymous", "insider", "totals")]
+    others = [await opened(otherwise(who)) for who in viewers]
+    for door, document in variations(entity):
+        operation = ENGINES.operation(document)
+        for who, other in zip(viewers, others, strict=True):
+            assert await ask(operation, document, real, who) == await ask(operation, document, other, who), (who, door)
 
 
 async def ask(operation: Operation, document: str, sources: Registry, who: Viewer) -> tuple[Any, list[Any]]:
