@@ -236,12 +236,12 @@ async def test_keys_over_http_and_on_sockets(tmp_path: Path) -> None:
 async def test_a_socket_stays_for_the_grace_period_when_its_key_ends(tmp_path: Path) -> None:
     settings = live_settings(auth=AuthSettings(recheck=0.02, grace=0.2)).model_copy(update={"home": tmp_path})
     clients = Clients(ControlStore(settings))
-    end = time.time() + 0.3
-    key = await clients.create("app", expires_at=end)
     async with (
         serve(live_app(settings), settings) as url,
         connected(f"{url}/graphql".replace("http", "ws"), initialised=False) as socket,
     ):
+        end = time.time() + 1.0
+        key = await clients.create("app", expires_at=end)
         await socket.say({"type": "connection_init", "payload": {"apiKey": key}})
         reason = "API_KEY_INVALID: The API key is nobody's, or no longer anybody's."
         assert await socket.closed() == (4403, reason)
