@@ -2,17 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 import pytest
 
-from datasources.lookup import ColumnType
 from datasources.registry import Registry
-from datasources.resilience import resilient
-from datasources.sql import PostgresSource
 from gateway.answers import encode
 from gateway.graph import make_graph
 from gateway.operations.request import OperationRequest
@@ -21,37 +16,12 @@ from gateway.settings import LimitSettings
 from resolvers.definition import entity_of
 from resolvers.viewer import ANONYMOUS, Viewer
 from tests.gateway.policies.doors import documents
-from tests.gateway.policies.house import ENTITIES, TYPES, VIEWERS, Query, context, opened, rows
-from tests.support.postgres import Postgres, connected, running_postgres
+from tests.gateway.policies.house import ENTITIES, VIEWERS, Query, context, in_database, opened, rows
+from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
-SQL_TYPES = {ColumnType.BIGINT: "BIGINT", ColumnType.INTEGER: "INTEGER", ColumnType.STRING: "TEXT"}
 AT_ONCE = 60
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with running_postgres() as server:
-        yield server
-
-
-@asynccontextmanager
-async def databases(url: str) -> AsyncIterator[Registry]:
-    """The house in PostgreSQL."""
-    async with connected(url) as connection:
-        for collection, columns in {name: each for of in TYPES.values() for name, each in of.items()}.items():
-            declared = ", ".join(f'"{name}" {SQL_TYPES[kind]}' for name, kind in columns.items())
-            await connection.execute(f"CREATE TABLE {collection} ({declared}, PRIMARY KEY (id))")
-            values = [tuple(row.values()) for row in rows()[collection]]
-            marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-            await connection.executemany(f"INSERT INTO {collection} VALUES ({marks})", values)
-    sources = Registry({name: resilient(PostgresSource(name, url)) for name in TYPES})
-    await sources.open()
-    try:
-        yield sources
-    finally:
-        await sources.close()
 
 
 def pipeline(sources: Registry) -> Pipeline:
@@ -76,7 +46,7 @@ async def test_requests_of_many_viewers_at_once_are_answered_as_if_alone(postgre
     dice.shuffle(questions)
     questions = questions[:600]
     alone = pipeline(await opened(rows()))
-    async with postgres.database() as url, databases(url) as sources:
+    async with postgres.database() as url, in_database(url) as sources:
         together = pipeline(sources)
         for start in range(0, len(questions), AT_ONCE):
             asked = questions[start : start + AT_ONCE]

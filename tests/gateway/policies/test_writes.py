@@ -16,7 +16,19 @@ from resolvers import column, entity, mutation_type, query_type, requires_roles,
 from resolvers.context import Context
 from resolvers.errors import InputInvalid, Unauthorized
 from tests.gateway.execution.engines import Engines, alike, describe
-from tests.gateway.policies.house import VIEWERS, Mutation, Query, Rows, context, opened, otherwise, rows
+from tests.gateway.policies.house import (
+    VIEWERS,
+    Mutation,
+    Query,
+    Rows,
+    context,
+    fill,
+    in_database,
+    opened,
+    otherwise,
+    rows,
+)
+from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -181,6 +193,18 @@ async def test_a_write_is_done_or_refused_as_a_whole(who: str, field: str, code:
     assert (data["it"] is None) is (code is not None)
     if code is not None:
         assert await written(sources) == before
+
+
+async def test_the_same_writes_are_done_or_refused_in_a_database(postgres: Postgres) -> None:
+    async with postgres.database() as url, in_database(url) as sources:
+        for who, field, code in (case.values for case in CASES):
+            await fill(url)
+            before = await written(sources)
+            data, errors = await told(sources, str(who), f"mutation {{ it: {field} }}", "planned")
+            assert [error for _, error in errors] == ([] if code is None else [code]), field
+            assert (data["it"] is None) is (code is not None), field
+            if code is not None:
+                assert await written(sources) == before, field
 
 
 @pytest.mark.parametrize("engine", ["standard", "planned"])
