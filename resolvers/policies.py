@@ -282,11 +282,18 @@ def sight_of(entity: "Entity", viewer: Viewer) -> Sight:
 
 
 def share_sights(entities: Iterable["Entity"]) -> None:
-    """Entities that are in one graph are seen by the same sights; so are those of other graphs that share some."""
+    """Entities that are in one graph are seen by the same sights; so are those of other graphs that share some.
+
+    Raises SchemaError where two policies have one name: in SDL, and to who asks what has changed, they are the same.
+    """
     together: dict[Entity, None] = {}
     for entity in entities:
         together |= dict.fromkeys((entity,) if entity.sights is None else entity.sights.entities)
         together[entity] = None
+    named: dict[Alternatives, Policy] = {}
+    for each in (policy for entity in together for policy in entity.policies if policy.kind is Kind.CUSTOM):
+        if named.setdefault(each.alternatives, each) != each:
+            raise SchemaError(f"There are two policies called {each.alternatives[0][0]!r}: declare it once, for all.")
     sights = Sights(together)
     if sights.has_rules:
         for entity in together:

@@ -251,3 +251,25 @@ def test_an_entity_of_two_graphs_is_seen_alike_in_both() -> None:
     other = entity_of(Other)
     assert other is not None
     assert sight_of(thing, viewer()) is sight_of(other, viewer())
+
+
+def test_two_policies_of_one_name_are_refused() -> None:
+    """Whoever has one of them and then the other would be taken to see the same."""
+
+    @entity("vault.papers")
+    class Paper:
+        title: str | None = column(requires=policy("trusted", lambda viewer: viewer.subject == "ada"))
+        secret: str | None = column(requires=policy("trusted", lambda viewer: viewer.subject == "bob"))
+
+    with pytest.raises(SchemaError, match="two policies called 'trusted'"):
+        query_type(Paper)
+
+
+def test_one_policy_may_be_asked_for_anywhere() -> None:
+    trusted = policy("trusted", lambda viewer: viewer.subject == "ada")
+
+    @entity("vault.papers", policy=trusted)
+    class Paper:
+        secret: str | None = column(requires=trusted)
+
+    query_type(Paper)

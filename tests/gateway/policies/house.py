@@ -58,9 +58,7 @@ class Order:
     margin: int = column(requires=ADMIN)
     secret: str | None = column(requires=ADMIN)
     version: int
-    customer: Customer | None = belongs_to(
-        by="customer_id", requires=policy("insider", lambda viewer: "in" in viewer.roles)
-    )
+    customer: Customer | None = belongs_to(by="customer_id", requires=INSIDER)
     lines: Connection["Line"] = has_many(by="order_id", writable=True)
     all_lines: list["Line"] = has_many(by="order_id")
     note: "Note | None" = has_one(by="order_id")
