@@ -32,6 +32,8 @@ class Batch:
 
     None while the follower reads what the hub has read before it, or keeps no more.
     """
+    in_order: bool = True
+    """Whether they come as the hub has read them: transactions may commit in another order than they wrote in."""
 
 
 class Hub:
@@ -237,7 +239,7 @@ class Follower:
         await hub.catch_up(self)  # for the cursor may be ahead, where another process has read further
         goal, end = hub.caught_up
         changes, cursor = await hub.feed.read(self._cursor, BATCH, hub.collections, goal)
-        return Batch(changes, cursor, end if cursor == goal else None)
+        return Batch(changes, cursor, end if cursor == goal else None, in_order=False)
 
 
 class _Pulse:

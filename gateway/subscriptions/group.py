@@ -36,6 +36,8 @@ class Group:
         self.hubs = hubs
         self.ends: dict[str, int] = {}
         """How many changes of each source its members have got, in the hub's count; less while it is far behind."""
+        self.apart: set[str] = set()
+        """Sources of which members are just being told what the group has read by itself: in an order of its own."""
         self._cursors: dict[str, str] = {}
         self._evaluation = evaluation
         self._counts = counts
@@ -80,13 +82,11 @@ class Group:
             raise self._error
         self._members.add(mailbox)
 
-    async def reach(self, source: str, number: int) -> int:
-        """Returns how many changes of a source members have got, once these are so many."""
-        while True:
+    async def reach(self, source: str, number: int) -> None:
+        """Returns when members have got so many changes of a source."""
+        while self.ends[source] < number or source in self.apart:
             if self._error is not None:
                 raise self._error
-            if self.ends[source] >= number:
-                return self.ends[source]
             if self._moved is None:
                 self._moved = asyncio.Event()
             await self._moved.wait()
@@ -164,12 +164,16 @@ class Group:
 
     def _move(self, source: str, batch: Batch) -> None:
         self._cursors[source] = batch.cursor
+        self.apart.discard(source)
         if batch.end is not None:
             self.ends[source] = batch.end
         self._wake()
 
     async def _pass_on(self, source: str, batch: Batch, seen: Sequence[tuple[int, Seen]]) -> None:
         start = None if batch.end is None else batch.end - len(batch.changes)
+        if not batch.in_order:
+            self.apart.add(source)
+            start = None
         async for count, events in self.events(source, seen, self._cursors):
             for member in list(self._members):
                 for event in events:
@@ -255,31 +259,27 @@ class Resumed:
         try:
             while source not in self._numbers:
                 batch = await follower.take()
-                changes, cursor, end = batch.changes, batch.cursor, batch.end
-                if end is not None:
-                    start = end - len(changes)
-                    reached = await self._group.reach(source, start)
-                    if reached < end:
-                        changes, end = changes[: reached - start], reached
-                        cursor = changes[-1].cursor if changes else self._cursors[source]
-                seen = self._group.see(source, changes)
+                if batch.end is not None:  # what the group is yet to be told may be any of this, in its own order
+                    await self._group.reach(source, batch.end)
+                seen = self._group.see(source, batch.changes)
                 async for _, events in self._group.events(source, seen, self._cursors):
                     yield events
-                self._cursors[source] = cursor
-                if end is not None:
-                    self._numbers[source] = end
+                self._cursors[source] = batch.cursor
+                if batch.end is not None:
+                    self._numbers[source] = batch.end
         finally:
             follower.close()
 
     def _join(self) -> dict[str, Sequence[Change]] | None:
         """Become a member of the group; returns what is missing up to where it is.
 
-        None where that has to be read first: the source's changes were so many that they are no longer in memory.
+        None where that has to be read first: the source's changes were so many that they are no longer in memory, or
+        the group has had to read some by itself.
         """
         group, rest = self._group, {}
         for source, hub in group.hubs.items():
             number, end = self._numbers[source], group.ends[source]
-            if number < hub.window.start:
+            if number < hub.window.start or source in group.apart:
                 del self._numbers[source]
                 return None
             rest[source] = hub.window.after(number)[: end - number]

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from datasources.lookup import Lookup, Rows
 from datasources.outbox import Watched
 from datasources.sql import PostgresSource, SqliteSource
+from datasources.write import Insert
 from tests.datasources.sql.loading import load_postgres, load_sqlite
 from tests.gateway.execution.test_example import explained
-from tests.gateway.subscriptions.watched import COLLECTIONS, ROWS, House, opened, order, without_cursor
+from tests.gateway.subscriptions.watched import COLLECTIONS, ROWS, House, cursor_of, opened, order, without_cursor
 from tests.support.postgres import Postgres, running_postgres
 
 pytestmark = pytest.mark.anyio
@@ -145,3 +147,40 @@ async def test_is_tried_out_as_in_memory(kind: str, open_house: Open) -> None:
         "filter": "total gte 5 and placed_at lt 2027-01-01 00:00:00+00:00 and status eq 'OPEN'",
         "example": "Order:1",
     }
+
+
+async def test_who_resumes_gets_once_what_its_group_was_told_in_another_order(open_house: Open) -> None:
+    """A group is told in the order of the commits; who was away longer reads in that of the sequence."""
+    async with open_house("postgres") as house, asyncio.timeout(20):
+        erp: Any = house.registry["erp"]
+        cursor = await cursor_of(house, DOCUMENT)
+        held, goes_on, read = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        find, read_changes = house.memory["crm"].lookup, erp.changes.read
+
+        async def lookup(asked: Lookup) -> Rows:
+            if not held.is_set():
+                held.set()
+                await goes_on.wait()
+            return await find(asked)
+
+        async def read_and_tell(*arguments: Any) -> Any:
+            answer = await read_changes(*arguments)
+            if len(arguments) == 4:  # the hub itself has no goal
+                read.set()
+            return answer
+
+        async with erp.transaction() as late:
+            columns = tuple(order(20))
+            await late.write(Insert(COLLECTIONS["orders"], columns, (tuple(order(20).values()),)))
+            witness = await house.subscribe(DOCUMENT)
+            await house.insert("orders", order(21))
+            seen = await witness.events(1)
+            house.memory["crm"].lookup = lookup  # type: ignore[assignment, method-assign]
+        await held.wait()
+        erp.changes.read = read_and_tell
+        resumed = asyncio.create_task((await house.subscribe(DOCUMENT, resume_from=cursor)).events(2))
+        await read.wait()
+        goes_on.set()
+        seen += await witness.events(1)
+        assert [event["data"]["orderChanged"]["key"] for event in seen] == ["Order:21", "Order:20"]
+        assert [event["data"]["orderChanged"]["key"] for event in await resumed] == ["Order:20", "Order:21"]
