@@ -134,6 +134,11 @@ class Entity:
         return tuple(self.columns.values())
 
     @cached_property
+    def is_checked(self) -> bool:
+        """Whether there are rules about its rows as they are written."""
+        return bool(self.validations) or self.rows is not None
+
+    @cached_property
     def by_column(self) -> Mapping[str, EntityColumn]:
         return {column.column.name: column for column in self.all_columns}
 

@@ -1,6 +1,6 @@
 """How long lists may be, and how deep within each other lists and objects, among arguments and variables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphql import ListValueNode, ObjectValueNode, ValueNode
@@ -8,8 +8,6 @@ from graphql import ListValueNode, ObjectValueNode, ValueNode
 from gateway.limits.errors import InputDepthExceeded, ListLengthExceeded
 from gateway.limits.selections import exceeded
 from gateway.settings import LimitSettings
-
-NESTING = (list, dict)
 
 
 def check_literal(value: ValueNode, limits: LimitSettings) -> None:
@@ -32,15 +30,19 @@ def check_literal(value: ValueNode, limits: LimitSettings) -> None:
 
 def check_variables(variables: Mapping[str, Any], limits: LimitSettings) -> None:
     """The same for values that came as JSON."""
-    rest = [(value, 1) for value in variables.values() if isinstance(value, NESTING)]
-    while rest:
-        value, depth = rest.pop()
+    _check_values(variables.values(), 1, limits)
+
+
+def _check_values(values: Iterable[Any], depth: int, limits: LimitSettings) -> None:
+    for value in values:
+        kind = value.__class__
+        if kind is not dict and kind is not list:
+            continue
         if depth > limits.input_depth:
             raise InputDepthExceeded(_too_deep(limits))
-        if isinstance(value, list) and len(value) > limits.list_length:
+        if kind is list and len(value) > limits.list_length:
             raise ListLengthExceeded(_too_long(limits))
-        inner = value.values() if isinstance(value, dict) else value
-        rest += [(each, depth + 1) for each in inner if isinstance(each, NESTING)]
+        _check_values(value.values() if kind is dict else value, depth + 1, limits)
 
 
 def _too_long(limits: LimitSettings) -> str:
