@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from aiodataloader import DataLoader
 from strawberry.types import Info
@@ -204,7 +205,7 @@ def batch_loader(context: Context, batch: Batch) -> Loader:
 class Template:
     """A lookup that still lacks its keys, and its source; equal ones have the same loader in an operation."""
 
-    __slots__ = ("_hash", "lookup", "source")
+    __slots__ = ("__weakref__", "_hash", "lookup", "source")
 
     def __init__(self, source: str, lookup: Lookup | AggregateLookup) -> None:
         self.source = source
@@ -216,6 +217,19 @@ class Template:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Template) and (self.source, self.lookup) == (other.source, other.lookup)
+
+
+_TEMPLATES: WeakKeyDictionary[Template, ReferenceType[Template]] = WeakKeyDictionary()
+
+
+def shared(template: Template) -> Template:
+    """The one of all that are equal: what is alike in different documents can then be asked for together."""
+    known = _TEMPLATES.get(template)
+    found = None if known is None else known()
+    if found is None:
+        _TEMPLATES[template] = ref(template)
+        return template
+    return found
 
 
 def lookup_loader(context: Context, template: Template) -> RowLoader:

@@ -10,7 +10,7 @@ from graphql.execution.collect_fields import FieldDetails
 
 from datasources.lookup import Lookup
 from resolvers.definition import Entity
-from resolvers.loaders import Template
+from resolvers.loaders import Template, shared
 from resolvers.policies import Sight
 
 
@@ -86,4 +86,4 @@ def keyed_template(shape: RowShape, column: str, sight: Sight) -> Template:
     """The lookup of rows by a column."""
     seen = sight.rows(shape.entity)
     lookup = Lookup(shape.entity.collection, shape.columns, key=column, filter=seen, wire=shape.wire)
-    return Template(shape.entity.source, lookup)
+    return shared(Template(shape.entity.source, lookup))

@@ -1,15 +1,17 @@
 """Loaders: one key for a resolver, all keys of a level for a plan, and each key once for both."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 
 from datasources.errors import SourceUnavailable
-from datasources.lookup import Rows
+from datasources.lookup import Collection, Lookup, Rows
 from datasources.registry import Registry
+from resolvers import loaders
 from resolvers.context import Context
-from resolvers.loaders import RowLoader
+from resolvers.loaders import RowLoader, Template, shared
 
 pytestmark = pytest.mark.anyio
 
@@ -94,3 +96,17 @@ async def test_a_cancelled_context_cancels_what_is_under_way() -> None:
     context.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def test_equal_templates_are_one_as_long_as_somebody_has_it() -> None:
+    def template(column: str) -> Template:
+        return shared(Template("erp", Lookup(Collection("orders", "id", ()), (column,), key="id")))
+
+    one, other = template("number"), template("status")
+    assert template("number") is one
+    assert template("status") is other
+    gc.collect()
+    kept = len(loaders._TEMPLATES)
+    del one
+    gc.collect()
+    assert len(loaders._TEMPLATES) == kept - 1
