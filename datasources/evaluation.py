@@ -25,24 +25,26 @@ def predicate(tree: Filter, exists: Callable[[Exists], Predicate]) -> Predicate:
         case Exists():
             return exists(tree)
         case Compare(column, operator, value):
-            return lambda row: _compares(operator, row[column], value)
+            return _comparison(column, operator, value)
 
 
-def _compares(operator: Operator, found: Any, value: Any) -> bool:
+def _comparison(column: str, operator: Operator, value: Any) -> Predicate:
+    """Made once for each filter, so that of a row only its value is looked at."""
     match operator:
         case Operator.IS_NULL:
-            return (found is None) is value
+            return lambda row: (row[column] is None) is value
         case Operator.EQ:
-            return bool(found == value)
+            return lambda row: bool(row[column] == value)
         case Operator.NE:
-            return bool(found != value)
+            return lambda row: bool(row[column] != value)
         case Operator.IN:
-            return found is not None and found in value
+            return lambda row: row[column] is not None and row[column] in value
         case Operator.NOT_IN:
-            return found is None or found not in value
-    if found is None or value is None:
-        return False
-    return _COMPARISONS[operator](found, value)
+            return lambda row: row[column] is None or row[column] not in value
+    if value is None:
+        return lambda row: False
+    compares = _COMPARISONS[operator]
+    return lambda row: row[column] is not None and compares(row[column], value)
 
 
 def _folding(comparison: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
