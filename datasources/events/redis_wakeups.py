@@ -9,11 +9,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
 from redis.backoff import DecorrelatedJitterBackoff
 from redis.exceptions import RedisError
 
 from datasources.changes import ChangeFeed
+from datasources.redis_client import redis_client
 
 CHANNEL = "gateway:changes:"
 """What the names of sources follow, in those of channels. What is said there does not matter."""
@@ -32,11 +32,7 @@ class RedisWakeUps:
         """Raises ValueError for a URL with options that make no sense."""
         self.feeds = feeds
         self._channels = {f"{CHANNEL}{source}".encode(): feed for source, feed in feeds.items()}
-        try:
-            self._redis = Redis.from_url(url, protocol=2)
-            self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # it reads the options
-        except (RedisError, TypeError, ValueError) as error:
-            raise ValueError("has options that Redis clients do not know") from error
+        self._redis = redis_client(url)
         self._backoff = DecorrelatedJitterBackoff(LONGEST_PAUSE, FIRST_PAUSE)
         self._is_away = False
         self._untold: set[bytes] = set()

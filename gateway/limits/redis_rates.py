@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import orjson
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from datasources.redis_client import redis_client
 from datasources.slots import Slots
 from gateway.limits.gcra import Bucket, LocalStore, Taken
 
@@ -58,13 +58,7 @@ class RedisStore:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises ValueError for a URL with options that make no sense."""
-        try:
-            self._redis = Redis.from_url(
-                url, protocol=2, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None
-            )
-            self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # it reads the options
-        except (RedisError, TypeError, ValueError) as error:
-            raise ValueError("has options that Redis clients do not know") from error
+        self._redis = redis_client(url, TIMEOUT)
         self._script = self._redis.register_script(TAKE)
         self._slots = Slots(CONNECTIONS)
         self._local = LocalStore(clock)

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from datasources.redis_client import redis_client
 from gateway.operations.automatic import digest_of
 
 PREFIX = "gateway:apq:"
@@ -23,13 +23,7 @@ class RedisTexts:
 
     def __init__(self, url: str, seconds: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Texts are kept for so many seconds after they were last put. Raises ValueError for a senseless URL."""
-        try:
-            self._redis = Redis.from_url(
-                url, protocol=2, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS, retry=None
-            )
-            self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # it reads the options
-        except (RedisError, TypeError, ValueError) as error:
-            raise ValueError("has options that Redis clients do not know") from error
+        self._redis = redis_client(url, PATIENCE_SECONDS)
         self._seconds = seconds
         self._clock = clock
         self._away_until = float("-inf")
