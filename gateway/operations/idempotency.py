@@ -19,10 +19,9 @@ _SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 def with_key(parameters: object, headers: Mapping[bytes, bytes]) -> object:
     """The request's parameters with the key that came as a header, as the extension that it stands for."""
-    header = headers.get(HEADER)
-    if header is None:
+    key = key_of(headers)
+    if key is None:
         return parameters
-    key = header.decode("latin-1").strip().strip('"')
     if isinstance(parameters, list):
         raise BadRequest(f"Each operation of a batch has its own extensions.{EXTENSION}; there is no header for all.")
     if not isinstance(parameters, dict):
@@ -33,6 +32,12 @@ def with_key(parameters: object, headers: Mapping[bytes, bytes]) -> object:
     if extensions.get(EXTENSION, key) != key:
         raise BadRequest(f"The Idempotency-Key header and extensions.{EXTENSION} are different.")
     return {**parameters, "extensions": {**extensions, EXTENSION: key}}
+
+
+def key_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The header, as it came."""
+    header = headers.get(HEADER)
+    return None if header is None else header.decode("latin-1").strip().strip('"')
 
 
 def read_key(extensions: Mapping[str, Any] | None) -> str | None:

@@ -9,7 +9,7 @@ from gateway.answers import Answer, failed, refused
 from gateway.errors import BadRequest, MethodNotAllowed, RequestError
 from gateway.execution.operation import Operation, core_schema
 from gateway.operations.errors import NotInList
-from gateway.operations.idempotency import HEADER, read_key
+from gateway.operations.idempotency import EXTENSION, key_of, read_key
 from gateway.operations.openapi import EVERYBODYS, PATH, describe
 from gateway.operations.request import OperationRequest
 from gateway.operations.store import EVERYBODY, Published
@@ -106,7 +106,7 @@ class _Operations(_Door):
             found.body,
             variables,
             read_only=read_only,
-            idempotency_key=_key(headers),
+            idempotency_key=read_key({EXTENSION: key_of(headers)}),
             viewer=viewer,
             trusted=found,
         )
@@ -136,8 +136,3 @@ class _Document(_Door):
         return Response(
             orjson.dumps(document), headers={"content-type": "application/json", "cache-control": "private, no-cache"}
         )
-
-
-def _key(headers: Headers) -> str | None:
-    given = headers.get(HEADER)
-    return None if given is None else read_key({"idempotencyKey": given.decode("latin-1").strip().strip('"')})
