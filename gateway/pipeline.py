@@ -168,7 +168,7 @@ class Pipeline:
             data, errors = await self._execute(request, operation, variables, execute, meter)
             answer = executed(data, errors, correlation_id)
         finally:
-            actual = self._estimator.actual(operation, variables, meter.rows) if meter.used else 0
+            actual = self._estimator.actual(operation, variables, estimated, meter.rows) if meter.used else 0
             if charge is not None:
                 charge.settle(max(actual, 1))
         if request.cost:

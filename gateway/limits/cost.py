@@ -66,9 +66,8 @@ class Estimator:
             raise CostExceeded(f"The operation may cost {found}, which is more than {self.limits.cost}.")
         return found
 
-    def actual(self, operation: Operation, variables: VariableValues, rows: int) -> int:
+    def actual(self, operation: Operation, variables: VariableValues, estimated: int, rows: int) -> int:
         """What it did cost, when it has found so many rows; writes cost what was estimated."""
-        estimated = self.check(operation, variables)
         if operation.node.operation is not OperationType.QUERY:
             return estimated
         return min(max(self.of(operation, variables).fixed, rows + 1), estimated)
